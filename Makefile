@@ -1,4 +1,4 @@
-# Every target makes the environments that it needs; a changed pin makes them anew.
+# Each target creates the environments that it needs; a changed pin recreates them.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +7,7 @@ SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/integration/test
 
 # An environment is made from locks; its stamp is keyed to their content and to the interpreter.
 key = $(shell { cat $(1:%=requirements/%.txt); $(PYTHON) -V 2>&1; } | sha256sum | cut -c1-12)
-# .venv is made in two stages: what the package needs, which is enough to run it, and the tools of a developer.
+# .venv is created in two stages: the package's requirements, which are enough to run it, and a developer's tools.
 RUN := .venv/.run-$(call key,run dev)
 DEV := .venv/.dev-$(call key,run dev)
 EMULATOR := .venv-emulator/.installed-$(call key,emulator)
@@ -75,16 +75,16 @@ lint: $(DEV) docs  ## ruff, mypy strict, the import contracts, cfn-lint and the 
 docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fails
 	@NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
-# Percent of what runs in Lambda; pyproject.toml has the floor of all that is installed.
+# Percent of the code that runs in Lambda; pyproject.toml has the floor of the whole installation.
 PROCESSOR_COVERAGE := 97
 
-# Each process begins with tests that lie together, so that what a module starts for them is started once.
+# Each process begins with neighbouring tests, so that the servers of a module are started once.
 PYTEST := -m pytest -n 2 --dist worksteal
 
-# What runs beside each other is printed one after the other, where make can: macOS's own is older.
+# Parallel targets print one after another, where make supports it: macOS's own is too old.
 SYNC := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 
-# Each by itself: `make --jobs=3 environments` waits for the slowest alone.
+# Separate targets, so that `make --jobs=3 environments` takes only as long as the slowest.
 .PHONY: environments
 environments: install $(STORES) $(DOCS) $(TOOLS) $(SOSW3)
 
@@ -101,7 +101,7 @@ endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.
 .PHONY: sosw3
-sosw3: $(SOSW3)  ## the tests that know sosw, once more on sosw 3
+sosw3: $(SOSW3)  ## the tests that involve sosw, again on sosw 3
 	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
 
 .PHONY: soak

@@ -1,8 +1,7 @@
 """
-The package and what it needs, as ranges that leave room for a user's other packages.
+The package and its requirements, as ranges that leave room for a user's other packages.
 
-The tests run the lower bounds' newest neighbours from the locks in requirements/; docs/development/environments.md says
-how the lower bounds were tried.
+The tests run with the versions that the locks in requirements/ pin; docs/development/environments.md describes them.
 """
 
 import os
@@ -19,10 +18,10 @@ TEMPLATES = Path(__file__).parent / "cloudformation"
 
 
 def commit() -> str:
-    """Return commit and date of the checkout; a build from elsewhere is told them by COMMIT, or does not know them."""
-    told, folder = os.environ.get("COMMIT", ""), Path(__file__).parent
-    if told or not (folder / ".git").exists():
-        return told
+    """Return commit and date of the checkout; a build from elsewhere gets them from COMMIT, or leaves them out."""
+    given, folder = os.environ.get("COMMIT", ""), Path(__file__).parent
+    if given or not (folder / ".git").exists():
+        return given
     try:
         here = ["git", "-C", str(folder), "log", "-1", "--format=%H %cs"]
         done = subprocess.run(here, capture_output=True, text=True, check=False)  # noqa: S603 - the builder's own git
@@ -32,7 +31,7 @@ def commit() -> str:
 
 
 class BuildWithCheckout(build_py):
-    """Puts into what is built what the checkout alone has: the commit, and the templates of its top level."""
+    """Adds to the build what only the checkout has: the commit, and the templates of its top level."""
 
     def run(self) -> None:
         """Build, then add; an editable installation reads both from the checkout."""

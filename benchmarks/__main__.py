@@ -2,7 +2,7 @@
 Measure this project and its peers side by side.
 
 ``python -m benchmarks`` prints the tables, and writes ``docs/measurements/bench.md`` and its charts; a partial run
-(``--quick``, ``--only``) writes nothing unless ``--out`` says where. It ends with 1 when a goal is missed.
+(``--quick``, ``--only``) writes nothing unless ``--out`` gives a folder. It exits with 1 if a goal is missed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import chart, curve, launch, machine, report
-from benchmarks.bench import QUICK, Bench, Sizes, tell
+from benchmarks.bench import QUICK, Bench, Sizes, progress
 from benchmarks.results import Findings
 from benchmarks.scenarios import (
     cold,
@@ -60,7 +60,7 @@ def _write(folder: Path, findings: Findings, facts: dict[str, str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     if findings.models:
         (folder / "ranges.md").write_text(report.models_markdown(findings), encoding="utf-8")
-        tell(f"wrote {folder / 'ranges.md'}")
+        progress(f"wrote {folder / 'ranges.md'}")
     if not findings.rows:
         return
     (folder / "bench.md").write_text(report.markdown(findings, facts), encoding="utf-8")
@@ -68,7 +68,7 @@ def _write(folder: Path, findings: Findings, facts: dict[str, str]) -> None:
         chart.draw(findings.rows, folder / "bench.svg")
     if rates := [row for row in findings.rows if row.scenario == readers.CURVE]:
         curve.draw(rates, folder / "readers.svg")
-    tell(f"wrote {folder / 'bench.md'}")
+    progress(f"wrote {folder / 'bench.md'}")
 
 
 def main() -> int:
@@ -79,7 +79,7 @@ def main() -> int:
         findings.notes.append("There was one core only: the stub and the measured process shared it.")
     with launch.stub() as server:
         for name in options.only or _SCENARIOS:
-            tell(f"{name} ...")
+            progress(f"{name} ...")
             findings.add(_SCENARIOS[name](Bench(server, QUICK if options.quick else Sizes())))
     if options.json:
         print(report.as_json(findings, facts))

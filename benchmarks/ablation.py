@@ -1,4 +1,4 @@
-"""What each part of the planner brings: the first run in virtual time on every set, without one part at a time."""
+"""What each part of the planner contributes: the first run in virtual time on each set, without one part at a time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def _of_one_range(_: object, __: object, ___: object, before: int, came: float, whole: float) -> float:
-    """Count the keys of a name by what one range has passed, the name that it is in among it."""
+    """Estimate the keys of a name from one range alone, including the name that the range is in."""
     return before / came if before and came >= 1 else (before + whole) / (came + 1)
 
 
-# Where a part is, its name there, and what takes its place.
+# Where a part is, its name there, and its replacement.
 PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "nothing": None,
     "whether names continue after this character": (CharacterCounts, "more", lambda _, __, above: min(1.0, above)),
@@ -39,13 +39,13 @@ PARTS: dict[str, tuple[Any, str, Any] | None] = {
 @dataclass(frozen=True, slots=True)
 class Ablation:
     """
-    The planner without a part of it, on all sets of keys.
+    The planner without one of its parts, on all sets of keys.
 
-    :param part:  What is left out.
-    :param worst: Times as fast as one chain, on the worst set, and its name.
-    :param times: Geometric mean of that.
-    :param most:  Requests, in requests of one chain, on the worst set.
-    :param cost:  Their mean.
+    :param part:  The part left out.
+    :param worst: Speed in times one chain's, on the worst set, and the set's name.
+    :param times: Geometric mean of the speeds.
+    :param most:  Requests, in times one chain's, on the worst set.
+    :param cost:  Mean of the requests.
     """
 
     part: str
@@ -57,7 +57,7 @@ class Ablation:
 
 def measure(sets: Mapping[str, Sequence[str]], readers: int) -> list[Ablation]:
     """
-    Leave out one part after the other.
+    Leave out one part after another.
 
     :param sets: Keys in order, by the name of the set.
     """

@@ -1,4 +1,4 @@
-"""What every scenario works with: the stub, the sizes, and one verified run of one peer."""
+"""What each scenario uses: the stub, the sizes, and one verified run of one peer."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """
-    How much is measured: objects under the prefix, and rounds of pairs. All of it takes some twenty minutes.
+    How much is measured: objects under the prefix, and rounds of pairs. The whole takes some twenty minutes.
 
     :param signing: For signing alone.
     :param seed: For pairs with the seed's handler.
-    :param slow: For pairs with the other peers that take a key at a time.
+    :param slow: For pairs with the other peers that sign one key at a time.
     :param fast: For pairs with obstore.
-    :param small: The least of the three sizes whose memory is compared.
-    :param middle: One that fills every buffer.
-    :param large: The greatest.
+    :param small: The smallest of the three sizes whose memory is compared.
+    :param middle: A size that fills each buffer.
+    :param large: The largest.
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
     :param model: For listing in virtual time.
-    :param downloads: Number and bytes of the objects that are downloaded, and bytes a second of the network, if it has
+    :param downloads: Number and bytes of the downloaded objects, and bytes a second of the network, if it has
                       a limit.
     :param shared: For work that several processes share.
     """
@@ -78,7 +78,7 @@ class Bench:
     sizes: Sizes
 
     def environment(self) -> dict[str, str]:
-        """Make the environment of our own function: no config row, no table, every AWS service at the stub."""
+        """Return the environment of our own function: no config row, no table, each AWS service at the stub."""
         return {
             "AWS_LAMBDA_FUNCTION_NAME": FUNCTION,
             "AWS_ENDPOINT_URL": self.server.endpoint,
@@ -104,10 +104,10 @@ class Bench:
 
     def peer(self, name: str, work: Work, *, latency: float = 0.0, warm_up: bool = True) -> Sample:
         """
-        Measure a module of ``benchmarks.peers``, and check what it wrote.
+        Measure a module of ``benchmarks.peers``, and check its manifest.
 
         :param latency: Seconds that each LIST takes.
-        :raises WrongWorkError: When it did not sign the right number of keys.
+        :raises WrongWorkError: It signed the wrong number of keys.
         """
         self.server.reset(latency=latency, keep=KEEP_ALL if work.compression == "gzip" else 0)
         environment = self.environment() if name == "ours" else None
@@ -119,6 +119,6 @@ class Bench:
         return Sample.of(report)
 
 
-def tell(text: str) -> None:
+def progress(text: str) -> None:
     """Report progress beside the table."""
     print(text, file=sys.stderr, flush=True)

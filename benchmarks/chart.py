@@ -1,4 +1,4 @@
-"""The chart: keys a second on a logarithmic axis, readable on a light and on a dark page."""
+"""The chart: keys a second on a logarithmic axis, legible on a light and on a dark page."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _colour(row: Row) -> str:
 
 
 def _merged(rows: Sequence[Row]) -> list[Row]:
-    """Keep one bar a contestant: the one of the largest size; fastest first."""
+    """Keep one bar per contestant, that of the largest size; fastest first."""
     best: dict[str, Row] = {}
     for row in rows:
         if row.name not in best or best[row.name].objects < row.objects:

@@ -1,8 +1,8 @@
 """
 The measured process: one peer, one piece of work.
 
-``python -m benchmarks.child`` is started on its core; the report goes to a file descriptor of its own, so that what the
-peer prints does not mix with it.
+``python -m benchmarks.child`` is started on its core; the report goes to a file descriptor of its own, so that the
+peer's output does not mix with it.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def peak_bytes() -> int:
 
 def measure(module: str, work: Work, *, warm_up: bool) -> dict[str, float]:
     """
-    Run a module's ``run`` and report on it; its imports are timed apart.
+    Run a module's ``run`` and report on it; its imports are timed separately.
 
-    :param warm_up: Do one page of the same work first, in another bucket, as a warm Lambda has done.
+    :param warm_up: First do one page of the same work, in another bucket, as a warm Lambda has.
     """
     begun = time.perf_counter()
     runner = importlib.import_module(module)
@@ -57,7 +57,7 @@ def measure(module: str, work: Work, *, warm_up: bool) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure what the command line names, and write the report."""
+    """Measure the module of the command line, and write the report."""
     parser = argparse.ArgumentParser(description="one measured run")
     parser.add_argument("module")
     parser.add_argument("work", type=json.loads)

@@ -1,4 +1,4 @@
-"""The curve: keys a second over the concurrency, readable on a light and on a dark page."""
+"""The curve: keys a second by concurrency, legible on a light and on a dark page."""
 
 from __future__ import annotations
 

@@ -17,17 +17,17 @@ BUCKET = "bench-reports"
 REGION = "us-east-1"
 SUFFIX = ".pdf"
 _PREFIX = re.compile(r"([a-z_]+)-(\d{7})/\Z")
-EVEN_SET = "set"  # the one that every scenario but the readers' lists; others are those of benchmarks.keysets
+EVEN_SET = "set"  # the set of every scenario but the readers'; others are in benchmarks.keysets
 _FOLDER_MARK = "@@@@@@"
 
 
 def prefix_of(count: int, keys: str = EVEN_SET) -> str:
-    """Name the prefix under which the stub holds exactly this many objects, as a set of keys lays them out."""
+    """Name the prefix under which the stub holds exactly this many objects of a set of keys."""
     return f"{keys}-{count:07d}/"
 
 
 def count_of(prefix: str) -> int:
-    """Tell how many objects lie under a prefix; none under one that :func:`prefix_of` did not make."""
+    """Return the number of objects under a prefix; 0 under one that :func:`prefix_of` did not make."""
     match = _PREFIX.match(prefix)
     if match is None:
         return 0
@@ -36,7 +36,7 @@ def count_of(prefix: str) -> int:
 
 @functools.lru_cache(maxsize=4)
 def _laid_out(prefix: str) -> list[str]:
-    """Make a named set of keys, once; none when there is no such set."""
+    """Make a named set of keys, once; an unknown set is empty."""
     name, _, count = prefix.rstrip("/").rpartition("-")
     make = (EVEN | SKEWED).get(name)
     return [prefix + key for key in make(int(count))] if make else []
@@ -65,7 +65,7 @@ def wanted(prefix: str) -> list[str]:
 
 
 def wanted_count(count: int) -> int:
-    """Count the keys that a manifest of so many objects must hold."""
+    """Count the keys that a manifest of a number of objects must hold."""
     full, rest = divmod(count, PAGE)
     return full * _pdfs(PAGE) + _pdfs(rest)
 
@@ -89,7 +89,7 @@ def _item(key: str, place: int, encoding: str) -> str:
 
 @functools.lru_cache(maxsize=16)
 def _folder(prefix: str, encoding: str) -> list[bytes]:
-    """Prepare the objects of a folder once: its number is all that differs from folder to folder."""
+    """Prepare the objects of a folder once: folders differ only in their number."""
     start = f"{prefix}2026/04/"
     mark = f"/04/{_FOLDER_MARK}/"
     items = (_item(f"{start}{0:06d}/{_name(place)}", place, encoding) for place in range(PAGE))

@@ -1,4 +1,4 @@
-"""Sets of keys as buckets have them: even ones, and ones that mislead whoever guesses where the next page begins."""
+"""Sets of keys like those of buckets: even ones, and ones that mislead a guess of where the next page begins."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def unpadded(count: int) -> list[str]:
 
 
 def times(count: int) -> list[str]:
-    """Return a folder a day, named by the second."""
+    """Return one folder per day, with names to the second."""
     rng, day = random.Random(5), datetime(2025, 11, 3)  # noqa: DTZ001 - only a name
     moments = (day + timedelta(seconds=rng.random() * 120 * 86400) for _ in range(count))
     return sorted(f"logs/{at:%Y/%m/%d/%H%M%S}.{at.microsecond:06d}.pdf" for at in moments)
@@ -146,7 +146,7 @@ def nested_prefixes(count: int) -> list[str]:
 
 
 def geometric(count: int) -> list[str]:
-    """Return numbers of which each order of magnitude has as many: the keys thin out for ever."""
+    """Return numbers with equally many keys in each order of magnitude: the keys thin out for ever."""
     rng = random.Random(12)
     return sorted({f"{2 ** (rng.random() * 60):022.3f}.pdf" for _ in range(count)})
 

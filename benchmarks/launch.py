@@ -23,12 +23,12 @@ MEASURED_CORE, STUB_CORE = CORES[-1], CORES[0]
 
 
 class ChildFailedError(Exception):
-    """A measured process ended with an error; the message holds the end of what it wrote."""
+    """A measured process ended with an error; the message holds the end of its output."""
 
 
 @contextlib.contextmanager
 def started_on(*cores: int) -> Iterator[None]:
-    """Let the processes that are started inside the context run on these cores only."""
+    """Restrict the processes that are started inside the context to these cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:
@@ -44,18 +44,18 @@ class Server:
     endpoint: str
 
     def reset(self, *, latency: float = 0.0, keep: int = 0) -> None:
-        """Make it forget all, and set seconds per LIST and how many bytes of each body it keeps."""
+        """Make it forget everything; set seconds per LIST, and how many bytes of each body it keeps."""
         request = urllib.request.Request(f"{self.endpoint}/-/reset?latency={latency}&keep={keep}", method="POST")
         urllib.request.urlopen(request).close()
 
     def report(self) -> dict[str, Any]:
-        """Tell what it has been asked since the last reset."""
+        """Return the requests that it has had since the last reset."""
         with urllib.request.urlopen(f"{self.endpoint}/-/report") as answer:
             report: dict[str, Any] = json.load(answer)
         return report
 
     def read(self, name: str) -> bytes:
-        """Read what it kept of an object, ``bucket/key``."""
+        """Read the kept bytes of an object, ``bucket/key``."""
         with urllib.request.urlopen(f"{self.endpoint}/{name}") as answer:
             content: bytes = answer.read()
         return content
@@ -63,7 +63,7 @@ class Server:
 
 @contextlib.contextmanager
 def stub() -> Iterator[Server]:
-    """Run the stub on its own core for as long as the context lasts."""
+    """Run the stub on its own core while the context lasts."""
     with started_on(STUB_CORE):
         process = subprocess.Popen([sys.executable, "-m", "benchmarks.stub"], stdout=subprocess.PIPE, text=True)
     with process:
@@ -88,9 +88,9 @@ def run_child(
     :param module: A module with ``run(work)``.
     :param extra: More environment variables.
     :param warm_up: Let it do one page of the work first, unmeasured.
-    :param cores: What it may run on.
+    :param cores: Cores that it may use.
     :return: Its report, with ``process_seconds`` and ``process_cpu_seconds`` of the whole process.
-    :raises ChildFailedError: When it ended with an error.
+    :raises ChildFailedError: It ended with an error.
     """
     fields = {name: getattr(work, name) for name in Work.__slots__}
     read_end, write_end = os.pipe()

@@ -1,4 +1,4 @@
-"""Where it was measured, and with which versions."""
+"""The measured machine and the versions of the packages."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """
-A local S3 that gives objects as fast as a Python process can: small ones from memory, large ones by ``sendfile``.
+A local S3 that serves objects as fast as a Python process can: small ones from memory, large ones by ``sendfile``.
 
-It answers GET with and without a range, HEAD and ListObjectsV2, path style, and checks no signature. Large objects come
-as fast as a network, where one is asked for.
+It answers GET with and without a range, HEAD and ListObjectsV2, path style, and checks no signature. Large objects may
+come at the pace of a network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BUCKET = "bench"
 IN_MEMORY = 1 << 20  # bytes; larger objects are files
 GIGABIT = 125_000_000  # bytes a second
 BLOCKS = 1000  # that a network carries in a second: its answers take turns
-LATE = 0.1  # seconds that a server which woke late makes up for
+LATE = 0.1  # seconds that a server which woke late catches up
 _MEMORY = Path("/dev/shm")  # noqa: S108 a file system in memory, where there is one
 SHARED = _MEMORY if _MEMORY.is_dir() else None
 _RANGE = re.compile(rb"\r\nrange: *bytes=(\d+)-(\d*)", re.IGNORECASE)
@@ -46,7 +46,7 @@ class Stored:
     """
     An object.
 
-    :param file: Where a large one lies.
+    :param file: The file of a large one.
     """
 
     size: int
@@ -74,7 +74,7 @@ class Objects:
             self.by_path[f"/{BUCKET}/{key_of(number)}".encode()] = Stored(size, etag, body, file)
 
     def page(self) -> bytes:
-        """Return a page of ListObjectsV2 that lists all of them: clients take more than 1,000."""
+        """Return a page of ListObjectsV2 that lists all of them: clients accept more than 1,000."""
         rows = "".join(
             f"<Contents><Key>{path.decode().removeprefix(f'/{BUCKET}/')}</Key><Size>{each.size}</Size>"
             f'<LastModified>2026-04-01T06:30:15.000Z</LastModified><ETag>"{each.etag}"</ETag>'
@@ -88,7 +88,7 @@ class Objects:
 
 class Network:
     """
-    What all connections share.
+    The network that all connections share.
 
     :param rate: Bytes a second; 0 sets no limit.
     """
@@ -98,7 +98,7 @@ class Network:
         self.block = rate // BLOCKS or sys.maxsize
 
     async def carry(self, size: int) -> None:
-        """Wait until so many bytes are through."""
+        """Wait until a number of bytes are through."""
         if self._rate:
             now = time.monotonic()
             self._free_at = max(self._free_at, now - LATE) + size / self._rate
@@ -106,7 +106,7 @@ class Network:
 
 
 class Connection(asyncio.Protocol):
-    """A keep-alive connection of a client that asks for objects."""
+    """A keep-alive connection of a client that requests objects."""
 
     def __init__(self, objects: Objects, network: Network) -> None:
         self._objects, self._network, self._buffer = objects, network, b""
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Answer each request that is complete; clients send the next one only after the answer."""
+        """Answer each complete request; clients send the next one only after the answer."""
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             request, self._buffer = self._buffer[: end + 2], self._buffer[end + 4 :]
@@ -150,7 +150,7 @@ class Connection(asyncio.Protocol):
             task.add_done_callback(self._tasks.discard)
 
     async def _send(self, file: IO[bytes], first: int, size: int) -> None:
-        with suppress(ConnectionError):  # the client went away
+        with suppress(ConnectionError):  # the client has gone
             for at in range(first, first + size, self._network.block):
                 count = min(self._network.block, first + size - at)
                 await self._network.carry(count)

@@ -13,7 +13,7 @@ from benchmarks.dataset import page
 
 
 class _Body:
-    """What a response's body is read from."""
+    """A response's body to read from."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -32,5 +32,5 @@ async def _send(_: object, request: Any) -> AioAWSResponse:  # noqa: ANN401 - a 
 
 
 def install() -> None:
-    """Let every client of this process, and of its copies, find the bucket."""
+    """Let each client of this process, and of its forks, find the bucket."""
     AIOHTTPSession.send = _send  # type: ignore[method-assign, assignment]

@@ -1,4 +1,4 @@
-"""What a measurement gives: samples, rows of the table, goals met or missed."""
+"""Results of a measurement: samples, rows of the table, goals met or missed."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Model:
 @dataclass(frozen=True, slots=True)
 class Goal:
     """
-    A goal beside what was measured.
+    A goal beside the measured value.
 
     :param met: ``None`` where nothing was promised.
     """
@@ -116,7 +116,7 @@ class Goal:
 
 @dataclass(slots=True)
 class Findings:
-    """What a scenario found; scenarios add up."""
+    """The results of a scenario; those of several are added."""
 
     rows: list[Row] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Findings:
 
 
 def ratio_goal(text: str, ratios: Sequence[float], least: float | None) -> Goal:
-    """State a ratio of speeds beside the least that was promised."""
+    """Compare a ratio of speeds with the promised minimum."""
     wanted = f">= {least:g}" if least is not None else ""
     spread = f" ({min(ratios):.3g} to {max(ratios):.3g})" if len(ratios) > 1 else ""
     measured = f"{median(ratios):.3g}{spread}"

@@ -1,4 +1,4 @@
-"""The stages of a job one by one, in one process and on the same pages: what a key costs in each of them."""
+"""The stages of a job one by one, in one process and on the same pages: the cost of a key in each of them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ STAGES = (
     "compress (CRC-32 included)",
     "SHA-256 of what is sent plain",
 )
-_ROUNDS = 3  # the least of them counts: the machine is shared
+_ROUNDS = 3  # the minimum counts: the machine is shared
 
 
 def run(work: Work) -> dict[str, float]:
     """
     Time each stage over all pages of a prefix.
 
-    :return: Microseconds of CPU for a key that is signed, by stage, in the order of a key's way.
+    :return: Microseconds of CPU per signed key, by stage, in the order of the pipeline.
     """
     keys = wanted(work.prefix)
     answers = [b"".join(page(work.bucket, _query(work, start))) for start in range(0, work.count, PAGE)]

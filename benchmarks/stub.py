@@ -1,8 +1,8 @@
 """
 A local S3 for measuring clients: prepared pages, settable latency, bodies counted and not stored.
 
-It answers path style and virtual-host style alike, checks no signature, and takes any JSON control-plane call
-(``X-Amz-Target``) as done. ``/-/`` is its own: ``POST /-/reset`` forgets and sets, ``GET /-/report`` tells.
+It answers path style and virtual-host style alike, checks no signature, and answers each JSON control-plane call
+(``X-Amz-Target``) with success. ``/-/`` is its own: ``POST /-/reset`` forgets and sets, ``GET /-/report`` reports.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class _Written:
     """
     An object, or an upload on its way to become one.
 
-    :param said: Headers that the object has from its request: its metadata.
+    :param metadata: Headers of the object from its request.
     """
 
     encoding: str
-    said: str
+    metadata: str
     parts: dict[int, Body] = field(default_factory=dict)
 
     @classmethod
     def of(cls, request: Request) -> _Written:
-        """Begin an object as its request says."""
-        said = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.startswith("x-amz-meta-"))
-        return cls(request.headers.get("content-encoding", ""), "".join(said))
+        """Begin an object with the headers of its request."""
+        metadata = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.startswith("x-amz-meta-"))
+        return cls(request.headers.get("content-encoding", ""), "".join(metadata))
 
     def report(self) -> dict[str, object]:
         bodies = self.parts.values()
@@ -72,7 +72,7 @@ class _Written:
 
 
 class Stub:
-    """What the server knows between two resets."""
+    """The server's state between two resets."""
 
     def __init__(self) -> None:
         self.reset(latency=0.0, keep=0)
@@ -159,17 +159,17 @@ class Stub:
         if name not in self.objects:
             return Response("404 Not Found", _XML, [b"<Error><Code>NoSuchKey</Code></Error>"])
         if request.method == "HEAD":
-            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n{self._said(name)}")
+            return Response(headers=f"content-length: {self.objects[name].report()['bytes']}\r\n{self._headers(name)}")
         wanted = request.headers.get("range")
         status = "200 OK" if wanted is None else "206 Partial Content"
-        return Response(status, self._said(name), self.objects[name].slice(wanted).kept)
+        return Response(status, self._headers(name), self.objects[name].slice(wanted).kept)
 
-    def _said(self, name: str) -> str:
-        """Return the headers that an object has."""
-        return f'etag: "{self.etags.get(name, "0" * 32)}"\r\n{self.objects[name].said}'
+    def _headers(self, name: str) -> str:
+        """Return the headers of an object."""
+        return f'etag: "{self.etags.get(name, "0" * 32)}"\r\n{self.objects[name].metadata}'
 
     def keep_of(self, method: str, path: str, headers: dict[str, str]) -> int:
-        """Tell how much of a body is to be kept: all of what must be parsed, or may be copied or read again."""
+        """Return how many bytes of a body to keep: all of one that must be parsed, or may be copied or read again."""
         needed = method == "POST" or "aws-chunked" in headers.get("content-encoding", "") or PIECES in path
         return sys.maxsize if needed else self.keep
 
@@ -179,7 +179,7 @@ def _xml(name: str, tags: str) -> Response:
 
 
 def _name(request: Request) -> str:
-    """Give ``bucket/key``, whichever style the address has."""
+    """Return ``bucket/key``, for either style of address."""
     bucket = request.headers.get("host", "").split(":")[0].removesuffix("localhost").rstrip(".")
     virtual = bucket and not bucket.replace(".", "").isdigit()
     return (f"{bucket}{request.path}" if virtual else request.path[1:]).rstrip("/")

@@ -1,4 +1,4 @@
-"""Whether a run did the work: the right number of lines, the right keys, botocore's signatures."""
+"""Checks of a run's work: the right number of lines, the right keys, botocore's signatures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.launch import Server
     from benchmarks.work import Work
 
-KEY_MAPS = "/.keymaps/"  # what a job leaves besides its manifest, for the next one
+KEY_MAPS = "/.keymaps/"  # objects that a job leaves besides its manifest, for the next one
 KEEP_ALL = sys.maxsize
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31
@@ -38,7 +38,7 @@ def manifest_name(server: Server, work: Work) -> str:
     """
     Find the one object that a run must have written.
 
-    :raises WrongWorkError: When there is none, or more than one, or an upload or a piece was left.
+    :raises WrongWorkError: There is none, or more than one, or an upload or a piece was left.
     """
     report = server.report()
     names = [name for name in report["objects"] if name.startswith(f"{work.bucket}/") and KEY_MAPS not in name]
@@ -50,7 +50,7 @@ def manifest_name(server: Server, work: Work) -> str:
 def _inflated(content: bytes) -> Iterator[bytes]:
     """Decompress a gzip of one member, a piece at a time."""
     start, inflate, whole = 0, zlib.decompressobj(_GZIP_WINDOW), memoryview(content)
-    for start in range(0, len(whole), _PIECE):  # what is left of a piece is copied each time
+    for start in range(0, len(whole), _PIECE):  # the rest of a piece is copied each time
         piece: bytes | memoryview = whole[start : start + _PIECE]
         while piece and not inflate.eof:
             yield inflate.decompress(piece, _MIB)
@@ -64,10 +64,10 @@ def _inflated(content: bytes) -> Iterator[bytes]:
 
 def check_count(server: Server, work: Work) -> int:
     """
-    Check how many lines the manifest has; a compressed one must have been kept whole.
+    Check the number of the manifest's lines; a compressed one must have been kept whole.
 
     :return: The manifest's size in bytes, as stored.
-    :raises WrongWorkError: When another number of keys was signed.
+    :raises WrongWorkError: Another number of keys was signed.
     """
     name = manifest_name(server, work)
     written = server.report()["objects"][name]
@@ -81,11 +81,11 @@ def check_count(server: Server, work: Work) -> int:
 
 def check_content(server: Server, work: Work, *, in_order: bool = True, every: int = 10) -> None:
     """
-    Check every key, and every tenth URL's signature, of a manifest that was kept whole.
+    Check each key, and each tenth URL's signature, of a manifest that was kept whole.
 
-    :param in_order: Whether the keys must stand in S3's order.
-    :param every: Which URLs to check: botocore takes half a millisecond for one.
-    :raises WrongWorkError: When something differs.
+    :param in_order: Whether the keys must be in S3's order.
+    :param every: Interval of the URLs to check: botocore takes half a millisecond for one.
+    :raises WrongWorkError: A key or a signature differs.
     """
     content = server.read(manifest_name(server, work))
     plain = b"".join(_inflated(content)) if content.startswith(_GZIP_MAGIC) else content
@@ -115,7 +115,7 @@ class Oracle:
         )
 
     def agrees(self, key: str, url: str) -> bool:
-        """Tell whether botocore signs the same key at the same instant with the same parameters."""
+        """Return whether botocore signs the same key at the same instant with the same parameters."""
         given = parse_qs(urlsplit(url).query)
         at = datetime.strptime(given["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
         params = {"Bucket": self._work.bucket, "Key": key}

@@ -22,12 +22,12 @@ WHOLE = (KeyRange(0, "", None, "", None, done=False),)
 @dataclass(frozen=True, slots=True)
 class Listing:
     """
-    What a listing took.
+    The cost of a listing.
 
     :param pages:    Requests of one chain.
-    :param readers:  Requests under way at most.
-    :param requests: Requests that were sent.
-    :param rounds:   Time, in times that one request takes.
+    :param readers:  Maximum of requests under way.
+    :param requests: Requests sent.
+    :param rounds:   Time, in times one request's.
     """
 
     pages: int
@@ -37,17 +37,17 @@ class Listing:
 
     @property
     def times(self) -> float:
-        """How many times as fast as one chain."""
+        """Speed, in times one chain's."""
         return self.pages / self.rounds
 
     @property
     def bound(self) -> float:
-        """How many times as fast as one chain it can be, with this number of requests by this number of readers."""
+        """The highest speed, in times one chain's, with this number of requests by this number of readers."""
         return min(self.readers * self.pages / self.requests, self.pages)
 
     @property
     def cost(self) -> float:
-        """Requests, in requests of one chain."""
+        """Requests, in times one chain's."""
         return self.requests / self.pages
 
 
@@ -63,12 +63,12 @@ def run(
     List keys from many places.
 
     :param keys:    In order.
-    :param readers: Requests under way at most.
-    :param key_map: What an earlier run saw.
-    :param prefix:  What is listed: all keys begin with it.
-    :param latency: Draws how long a request takes.
-    :return: What it took, and the map of the keys for the next run.
-    :raises RuntimeError: The pages do not hold every key once.
+    :param readers: Maximum of requests under way.
+    :param key_map: The key map of an earlier run.
+    :param prefix:  The listed prefix: all keys begin with it.
+    :param latency: Draws the time of a request.
+    :return: Its cost, and the key map for the next run.
+    :raises RuntimeError: The pages do not hold each key once.
     """
     planner, maker = RangePlanner(prefix, WHOLE, PAGE), KeyMapMaker(prefix)
     if key_map is not None:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as cheap as asyncio allows: one protocol object a connection, bodies counted as they arrive."""
+"""HTTP/1.1 as cheap as asyncio allows: one protocol object per connection, bodies counted as they arrive."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def unchunked(raw: bytes) -> bytes | None:
     """
     Decode a chunked body: HTTP's own chunks and aws-chunked's signed ones are framed alike, trailers are dropped.
 
-    :return: ``None`` while the last chunk has not come.
+    :return: ``None`` until the last chunk has come.
     """
     pieces: list[bytes] = []
     at = 0
@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
     A keep-alive connection.
 
     :param handle: Answers a request.
-    :param keep: How many bytes of a body are to be kept, by method, path and headers.
+    :param keep: Returns how many bytes of a body to keep, by method, path and headers.
     """
 
     def __init__(self, handle: Callable[[Request], Response], keep: Callable[[str, str, dict[str, str]], int]) -> None:
@@ -89,7 +89,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Feed a body, or begin a request; a request that is complete is answered."""
+        """Feed a body, or begin a request; a complete request is answered."""
         if self._request is not None and not self._chunked and not self._buffer:
             data = self._fed(data)
         self._buffer += data
@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
         return data[len(piece) :]
 
     def _step(self) -> bool:
-        """Go one state on; tell whether there may be more to do with what has been read."""
+        """Advance by one state; return whether more can be done with the bytes read."""
         if self._request is None:
             return self._head()
         if self._chunked:
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
             self._send(request.method, response)
 
     def _send_at(self, due: float, method: str, response: Response) -> None:
-        """Spin for the rest of the delay: what the timer adds would be counted against the client."""
+        """Spin for the rest of the delay: the timer's error would count against the client."""
         loop = asyncio.get_running_loop()
         while loop.time() < due:
             pass

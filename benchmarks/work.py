@@ -1,4 +1,4 @@
-"""The work that every peer does, and the environment that it does it in."""
+"""The work of each peer, and its environment."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ TOKEN = "".join(base64.b64encode(hashlib.sha512(b"%d" % turn).digest()).decode()
 @dataclass(frozen=True, slots=True)
 class Work:
     """
-    List a prefix, presign a GET for each PDF, write one JSON line a key to one object.
+    List a prefix, presign a GET for each PDF, write one JSON line per key to one object.
 
     :param endpoint: The stub's URL.
-    :param count: How many objects lie under the prefix.
-    :param compression: ``none`` or ``gzip``, for the peers that can.
-    :param concurrency: How many list requests may be under way, for the peers that can.
+    :param count: Objects under the prefix.
+    :param compression: ``none`` or ``gzip``, for the peers that support it.
+    :param concurrency: List requests under way, for the peers that support it.
     :param keys: The set of keys, by name.
-    :param fields: Facts that stand in each line, with commas, for the peers that can.
-    :param names: Whether each URL names the file that a browser saves, for the signers that can.
-    :param processes: How many processes share the work, for the peer that can.
+    :param fields: Facts in each line, with commas, for the peers that support them.
+    :param names: Whether each URL names the file that a browser saves, for the signers that support it.
+    :param processes: Processes that share the work, for the peer that supports it.
     """
 
     endpoint: str
@@ -64,9 +64,9 @@ def wanted_key(key: str) -> bool:
 
 def environment(extra: Mapping[str, Any] | None = None) -> dict[str, str]:
     """
-    Make the environment of a measured process: the caller's own AWS settings do not reach it.
+    Return the environment of a measured process, without the caller's own AWS settings.
 
-    Nor does what forbids byte code: others' packages have theirs, and ours would be compiled at each start.
+    It also allows byte code: others' packages have theirs, and ours would be compiled at each start.
     """
     others = ("AWS_", "SOSW_", "STAGE", "PYTHONDONTWRITEBYTECODE")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(others)}

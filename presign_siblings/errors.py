@@ -16,6 +16,8 @@ NO_THREADS = (
     "this system starts no more threads or processes: raise ulimit -u, or the container's limit of processes (pids)"
 )
 
+NO_MEMORY = "this process has no memory left: lower --parallel, --concurrency or --processes, or raise ulimit -v"
+
 DONE = 0
 FAILED = 1
 USAGE = 2

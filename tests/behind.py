@@ -22,9 +22,9 @@ PART = 4096  # bytes; stands for S3's 5 MiB
 
 class World(Protocol):
     """
-    What lies behind a Processor.
+    The services that a Processor uses.
 
-    :param seconds: How far the clock has gone.
+    :param seconds: How far the clock has advanced.
     """
 
     s3: FakeS3
@@ -33,7 +33,7 @@ class World(Protocol):
 
 
 def put_behind(monkeypatch: pytest.MonkeyPatch, world: World, **openers: Any) -> None:
-    """Let the Processor find a world in memory; ``openers`` are further clients, as ``Connections`` has them."""
+    """Give the Processor a world in memory; ``openers`` are further clients, as ``Connections`` has them."""
     from processor import app  # noqa: PLC0415 - sosw makes its loggers at import
 
     @asynccontextmanager

@@ -26,7 +26,7 @@ FLAGS = (
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Chrome]:
-    """Start a browser that keeps nothing but in the given directory."""
+    """Start a browser that stores files only in the given directory."""
     options = ChromeOptions()
     options.binary_location = program("chromium", "chromium-browser", "google-chrome")
     for flag in (*FLAGS.split(), f"--user-data-dir={profile}"):

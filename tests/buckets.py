@@ -1,4 +1,4 @@
-"""Small objects in a bucket of a server, and the manifest that came of them."""
+"""Small objects in a bucket on a server, and the manifest of a job on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs, runs, records and claims as tests need them; all of them at ``NOW``."""
+"""Jobs, runs, records and claims for tests; all of them at ``NOW``."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def claim(run: SiblingPayload, *, resume: bool = False, time: datetime | None = 
 
 
 def begun(**fields: Any) -> SiblingPayload:
-    """Return the place behind a first hop."""
+    """Return the place after a first hop."""
     event = {"bucket": "reports", "prefix": "2026/04/", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
     first = SiblingPayload.first(job, job.job_id("request"), NOW)
@@ -63,13 +63,13 @@ def begun(**fields: Any) -> SiblingPayload:
 
 
 def written(number: int = 0, *, place: str = "", cursor: str | None = None, pieces: int = 0) -> WrittenRange:
-    """Return a range of which so many pieces are written."""
+    """Return a range with a number of written pieces."""
     found = KeyRange(number, "", None, place, cursor, done=False)
     made = tuple(Piece(f"manifests/.checkpoints/x/pieces/{'h' * 32}-{index:06d}", 5 << 20) for index in range(pieces))
     return WrittenRange(found, EncodedBytes(), made)
 
 
 def of_a_newer_release(stored: bytes) -> bytes:
-    """Return a checkpoint as a release writes it that counts more than this one."""
+    """Return a checkpoint as a newer release writes it, which counts more than this one."""
     newer = json.dumps(json.loads(stored.split(b"\n", 1)[1]) | {"of_tomorrow": {"a": 1}}).encode()
     return json.dumps({"format": FORMAT, "crc32": zlib.crc32(newer)}).encode() + b"\n" + newer

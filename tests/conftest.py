@@ -1,4 +1,4 @@
-"""What every test stands on: no test sees this machine's AWS, and the clock is the test's."""
+"""Settings of all tests: no test sees this machine's AWS, and the test sets the clock."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
-# No test asserts on the time that it takes.
+# No test asserts on its own duration.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 quick_clients.use()
 eager_readers.use()
-# ``nohup make test &`` ignores them, and what a test starts would inherit that and hear no Ctrl-C.
+# ``nohup make test &`` ignores these signals, and processes that a test starts would inherit that and miss a Ctrl-C.
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
@@ -34,14 +34,14 @@ NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let coverage rest while a property is tried: tracing hundreds of examples takes longer than running them."""
+    """Measure no coverage of property tests: tracing hundreds of examples takes longer than running them."""
     for item in items:
         if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say at the end what was not tested on this machine, and how to get it."""
+    """Report at the end what was not tested on this machine, and how to install what is missing."""
     reports = terminalreporter.stats.get("skipped", ())
     reasons = Counter(str(each.longrepr[2]).removeprefix("Skipped: ") for each in reports)
     if reasons:
@@ -52,7 +52,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(autouse=True)
 def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only these settings of AWS exist; anything that a test did not start is out of reach."""
+    """Remove this machine's AWS settings; only services that a test has started can be reached."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "SOSW"))]:
         monkeypatch.delenv(name)
     for name, value in {
@@ -72,7 +72,7 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def now() -> datetime:
-    """Return the instant at which the frozen clock stands."""
+    """Return the instant of the frozen clock."""
     return NOW
 
 
@@ -84,7 +84,7 @@ def lambda_context() -> LambdaContext:
 
 @pytest.fixture
 def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
-    """Return the Lambda handler in a cold environment, its clock frozen; ``answer["body"]`` is parsed."""
+    """Return the Lambda handler in a cold environment, with a frozen clock; ``answer["body"]`` is parsed."""
     from processor import app  # noqa: PLC0415 - sosw makes its loggers at import
 
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW))
@@ -99,7 +99,7 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str,
 
 
 class _Stdout:
-    """Standard output as it is at each moment: pytest changes it between the phases of a test."""
+    """The current standard output: pytest changes it between the phases of a test."""
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -121,7 +121,7 @@ def output(capsys: pytest.CaptureFixture[str]) -> Iterator[Output]:
 
 @pytest.fixture
 def siblings(monkeypatch: pytest.MonkeyPatch) -> Siblings:
-    """Take the siblings' Lambda client away: invocations are recorded, and rules and metrics know nothing."""
+    """Replace the siblings' Lambda client: invocations are recorded, and EventBridge and CloudWatch return nothing."""
     recorded = Siblings()
 
     class Silent:

@@ -93,12 +93,12 @@ FRAGMENTS: tuple[str, ...] = (
 
 
 def cut_to_bytes(key: str, size: int) -> str:
-    """Shorten a key to at most so many UTF-8 bytes, and never to nothing."""
+    """Shorten a key to a number of UTF-8 bytes, but never to nothing."""
     return key.encode()[:size].decode(errors="ignore") or "k"
 
 
 def any_key(chance: random.Random) -> str:
-    """Return a key from anywhere in what S3 allows, one in forty as long as a key can be."""
+    """Return any key that S3 allows, one in forty as long as a key can be."""
     scale = (0x20, 0x80, 0x100, 0x800, 0xD800, 0x110000)
 
     def piece() -> str:

@@ -19,7 +19,7 @@ TESTER = Deployed(
 
 
 class OneObject:
-    """An S3 that remembers what was put."""
+    """An S3 that remembers the objects put."""
 
     def __init__(self) -> None:
         self.put: dict[str, bytes] = {}

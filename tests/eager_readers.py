@@ -1,4 +1,4 @@
-"""Readers that begin at once: servers of tests answer so fast that one reader would do, and many are what is tested."""
+"""Readers start at once: servers of tests answer so fast that one reader would do, and many are to be tested."""
 
 from __future__ import annotations
 

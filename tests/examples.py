@@ -1,4 +1,4 @@
-"""How many examples a property is tried with: enough in the gate, as many as you like in `make soak`."""
+"""How many examples a property test tries: enough in the gate, more in `make soak`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMES = int(os.environ.get("EXAMPLES", "1"))
 
 def examples(number: int) -> settings:
     """
-    Return the settings of a property that takes long.
+    Return the settings of a property test that takes long.
 
     :param number: Examples in the gate; `make soak` takes a multiple of it.
     """

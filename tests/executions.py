@@ -1,4 +1,4 @@
-"""A hop's work on a run, without sosw, Lambda or a ledger: each hop gets only what a payload and S3 carry."""
+"""A hop's work on a run, without sosw, Lambda or a ledger: each hop gets only its payload and S3."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Hops:
     """
     The hops of one run on one client.
 
-    :param part: Bytes of a part; ``None`` leaves S3's own.
+    :param part: Bytes of a part; ``None`` keeps S3's minimum.
     """
 
     client: Any
@@ -69,7 +69,7 @@ class Hops:
     async def hop(
         self, run: SiblingPayload, time_left: Callable[[], float]
     ) -> tuple[Outcome | None, SiblingPayload | None]:
-        """Work as one invocation does; return how it ended, and what the next one is told."""
+        """Work as one invocation does; return the outcome and the next one's payload."""
         holder = uuid4().hex
         ledger = Unfenced()
         claim = Claim(run=run, resume=False, time=None, holder=holder, now=self.clock())
@@ -98,7 +98,7 @@ class Hops:
         return outcome, await execution.save(outcome)
 
     async def chain(self, job: Job, pages: Iterable[int]) -> tuple[Outcome, int]:
-        """Run a job in hops of so many pages; return how the last one ended, and how many there were."""
+        """Run a job in hops of these numbers of pages; return the last outcome, and the number of hops."""
         at = first(job)
         for hops, count in enumerate(pages, 1):
             left = iter([900.0] * (count - 1))
@@ -116,7 +116,7 @@ class Hops:
 
 def with_parts(client: Any, run: SiblingPayload, holder: str, part: int) -> Sink:
     """Return a sink with short parts."""
-    from processor.manifest import S3Composer  # noqa: PLC0415 - tests alone shorten them
+    from processor.manifest import S3Composer  # noqa: PLC0415 - only tests shorten them
 
     pieces = S3PieceStore(client, run.job, run.job_id, holder)
     pieces.part = part

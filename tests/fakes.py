@@ -1,4 +1,4 @@
-"""Stand-ins in memory: a Lambda context whose clock the test drives, an S3 client, siblings that are recorded."""
+"""Fakes in memory: a Lambda context whose clock the test moves, an S3 client, recorded siblings."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class LambdaContext:
         self._ticks = iter(self.ticks)
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time left; each question takes the next of ``ticks`` while there are any."""
+        """Return the time left; each call takes the next of ``ticks`` while there are any."""
         self.asked += 1
         self.remaining_seconds = next(self._ticks, self.remaining_seconds)
         return round(self.remaining_seconds * 1000)
@@ -73,10 +73,10 @@ Operation = Callable[..., Awaitable[dict[str, Any]]]
 
 def _operation(name: str, word: str, detail: str | None) -> Operation:
     """
-    Return a client's operation: it crosses the wire, and is done.
+    Return a client's operation, which records its request and serves it.
 
-    :param word:   What the wire calls it.
-    :param detail: The argument that the wire keeps; ``None`` keeps all of them.
+    :param word:   Its name in the record of the wire.
+    :param detail: The argument that the record keeps; ``None`` keeps all of them.
     """
 
     async def request(self: FakeS3, **asked: Any) -> dict[str, Any]:
@@ -93,14 +93,14 @@ class Stream:
         self._body = io.BytesIO(body)
 
     async def __aenter__(self) -> Self:
-        """Hold the connection."""
+        """Keep the connection."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Let it go."""
+        """Release it."""
 
     async def read(self, amt: int = -1) -> bytes:
-        """Return so many of the next bytes at most, or all."""
+        """Return a number of bytes at most, or all."""
         return self._body.read(amt)
 
 
@@ -110,7 +110,7 @@ class FakeS3(MemoryS3):
     An aiobotocore S3 client of a bucket in memory.
 
     :param wire:   What crossed the wire, in order: ``(operation, detail)``.
-    :param before: Awaited before an operation; a test blocks or raises there.
+    :param before: Awaited before an operation; a test can block or raise there.
     :param now:    The signing clock.
     :param may_list: A role without ``s3:ListBucket`` sees 403 in place of 404.
     """
@@ -140,7 +140,7 @@ class FakeS3(MemoryS3):
         return presigned(Params["Key"], ExpiresIn, self.now(), TOKEN, Params.get("VersionId"))
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Do one request, as S3 answers it to a role of these rights."""
+        """Serve one request, as S3 does for a role with these rights."""
         try:
             return super().call(operation, request)
         except ClientError as error:
@@ -149,7 +149,7 @@ class FakeS3(MemoryS3):
             raise refuse("403" if operation == "head_object" else "AccessDenied", status=403) from error
 
     async def cross(self, operation: str, detail: Any) -> None:
-        """Note what crosses the wire, and let the test have its say."""
+        """Record a request, and await the test's ``before``."""
         self.wire.append((operation, detail))
         if self.before is not None:
             await self.before(operation, detail)
@@ -161,19 +161,19 @@ class FakeS3(MemoryS3):
         return answer | {"Body": Stream(answer["Body"])}
 
     async def upload_part(self, **request: Any) -> dict[str, Any]:
-        """Take a part, and note also when it is there."""
+        """Take a part; record its arrival and its completion."""
         await self.cross("part", request["PartNumber"])
         answer = self.call("upload_part", request)
         await self.cross("part done", request["PartNumber"])
         return answer
 
     def sent(self, *operations: str) -> list[tuple[str, Any]]:
-        """Return what crossed the wire of some kinds of operation, in order."""
+        """Return the recorded requests of some kinds of operation, in order."""
         return [crossing for crossing in self.wire if crossing[0] in operations]
 
 
 def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "", version: str | None = None) -> str:
-    """Presign as botocore does (tests/unit/signing/test_exactness.py holds the two equal)."""
+    """Presign as botocore does; tests/unit/signing/test_exactness.py proves that."""
     credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
     fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
     fields |= {"Expires": str(expiry_seconds)} | ({"Security-Token": quote(token, safe="")} if token else {})
@@ -186,7 +186,7 @@ def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "", vers
 
 
 class Meta:
-    """What a client says of itself, with its own events to register on."""
+    """A client's metadata, with its own events to register on."""
 
     def __init__(self) -> None:
         self.events = HierarchicalEmitter()
@@ -194,7 +194,7 @@ class Meta:
 
 @dataclass
 class Siblings:
-    """The Lambda client of the siblings: takes invocations instead of making them."""
+    """The siblings' Lambda client, which records invocations instead of making them."""
 
     status: int = 202
     error: Exception | None = None
@@ -203,7 +203,7 @@ class Siblings:
     meta: Meta = field(default_factory=Meta)
 
     def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
-        """Say what Lambda does with long chains."""
+        """Return Lambda's setting for recursive loops."""
         if self.error is not None:
             raise self.error
         return {"RecursiveLoop": self.recursive_loop}
@@ -217,13 +217,13 @@ class Siblings:
 
     @property
     def payloads(self) -> list[dict[str, Any]]:
-        """The siblings' events, as they crossed the wire."""
+        """The siblings' events, as they were sent."""
         return [json.loads(request["Payload"]) for request in self.requests]
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, **openers: Any) -> None:
     """
-    Open other clients behind the Processor.
+    Replace clients of the Processor.
 
     :param openers: ``s3``, ``dynamodb``, ``events``: as ``Connections`` has them.
     """

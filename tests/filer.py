@@ -1,4 +1,4 @@
-"""A store that lies on folders, and lists what is behind a key of no object otherwise than S3."""
+"""A store on a file system, which lists differently from S3 after a ``StartAfter`` that is no object's key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Filer(FakeS3):
     """
     Stores folders as entries of the folder above, as SeaweedFS does.
 
-    Behind a key of no object it leaves out the folders whose own names are not behind it, with all that they hold.
+    After such a key it leaves out the folders whose own names do not follow it, with all their objects.
     """
 
     def do_list_objects_v2(self, **request: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A log group in memory, and the lines that a function writes into it."""
+"""A log group in memory, and the lines that a function writes to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 
 
 def event(seconds: float, message: str, stream: str = "a", **fields: Any) -> Event:
-    """Return a log event, so long after ``NOW``."""
+    """Return a log event some seconds after ``NOW``."""
     at = int((NOW + timedelta(seconds=seconds)).timestamp() * 1000)
     return {"logStreamName": stream, "timestamp": at, "message": message, **fields}
 
@@ -27,7 +27,7 @@ def line(name: str, seconds: float = 0, **fields: Any) -> str:
 
 
 class Group:
-    """A log group that a test fills, and that honours ``startTime``."""
+    """A log group that a test fills, and that obeys ``startTime``."""
 
     def __init__(self, *events: Event) -> None:
         self.events, self.starts = list(events), list[int]()

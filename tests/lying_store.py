@@ -1,4 +1,4 @@
-"""A store, and what stands between it and a recipient: answers that break or lie, and objects that change."""
+"""A store with a faulty gateway before it: truncated or wrong responses, and objects that change."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from random import Random
 
 STALL_SECONDS = 1.2  # longer than the client of a history waits
-SMALL = 100  # bytes; a beginning of a smaller object may come twice the same, which proves it
+SMALL = 100  # bytes; the beginning of a smaller object may come twice the same, which would prove it
 ENDS = "\r\nContent-Length: 0\r\n\r\n"
 IN_PLACE = {
     "refused": f"HTTP/1.1 403 Forbidden{ENDS}",
@@ -32,7 +32,7 @@ FAULTS = (*IN_PLACE, *sorted((KEPT | CUT) - {"", *IN_PLACE}), "cut chunks", "sho
 
 @dataclass
 class Object:
-    """The versions of an object with their ETags, which are MD5s, or those of uploads in parts: no checksums."""
+    """The versions of an object with their ETags: MD5s, or those of uploads in parts, which are no checksums."""
 
     is_md5: bool
     versions: list[tuple[bytes, str]] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Object:
 
 
 class Store(ThreadingTCPServer):
-    """Objects by path, how many of the answers are faulty, and with which faults."""
+    """Objects by path, the share of faulty responses, and their faults."""
 
     daemon_threads, request_queue_size = True, 128
 
@@ -55,7 +55,7 @@ class Store(ThreadingTCPServer):
         self.rate, self.faults = 0.0, list[str]()
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing of a client that was killed."""
+        """Log nothing about a client that was killed."""
 
 
 class _Connection(StreamRequestHandler):
@@ -67,11 +67,11 @@ class _Connection(StreamRequestHandler):
             pairs = (each.decode().partition(": ") for each in iter(self.rfile.readline, b"\r\n"))
             asked = {name.lower(): value.strip() for name, _, value in pairs}
             fault = random.choice(self.server.faults) if random.random() < self.server.rate else ""
-            path, told = line.decode().split(" ")[1].partition("?")[0], IN_PLACE.get(fault)
-            self.wfile.write((self._answer(path, asked, fault) if told is None else told).encode())
+            path, fixed = line.decode().split(" ")[1].partition("?")[0], IN_PLACE.get(fault)
+            self.wfile.write((self._answer(path, asked, fault) if fixed is None else fixed).encode())
 
     def _answer(self, path: str, asked: dict[str, str], fault: str) -> str:
-        """Answer a request; return what is to be said in place of an object."""
+        """Answer a request; return the response to send in place of an object."""
         random, one = self.server.random, self.server.objects[path]
         if fault == "changed":
             one.put(random, random.choice([len(one.versions[-1][0]), random.randrange(1 << 20)]))
@@ -87,24 +87,24 @@ class _Connection(StreamRequestHandler):
             if fault == "another range":
                 first, end = random.randint(first // 2, first), random.randint(first + 1, len(body))
             head = f"HTTP/1.1 206 Partial Content\r\nETag: {etag}\r\nContent-Range: bytes {first}-{end - 1}/{len(body)}"
-        self._send(head, body[first:end], fault, is_told=one.is_md5 and len(body) > SMALL)
+        self._send(head, body[first:end], fault, is_proved=one.is_md5 and len(body) > SMALL)
         return ""
 
-    def _send(self, head: str, body: bytes, fault: str, *, is_told: bool) -> None:
+    def _send(self, head: str, body: bytes, fault: str, *, is_proved: bool) -> None:
         """
         Send an object or a part of it.
 
-        :param is_told: Whether a checksum tells the beginning from the whole: no client could do so by the answer.
+        :param is_proved: Whether a checksum distinguishes the beginning from the whole; the response alone would not.
         """
         at = self.server.random.randrange(len(body) + 1)
-        sent = body[:at] if fault in CUT or (fault == "no length" and is_told) else body
-        told = f"\r\nContent-Length: {at if fault == 'short' and is_told else len(body) + (fault == 'long')}"
+        sent = body[:at] if fault in CUT or (fault == "no length" and is_proved) else body
+        length = f"\r\nContent-Length: {at if fault == 'short' and is_proved else len(body) + (fault == 'long')}"
         if fault in {"chunks", "cut chunks"}:
             pieces = [piece for piece in (body[:at], body[at:]) if piece]
             sent = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
             sent = sent[: at + self.server.random.randrange(9)] if fault == "cut chunks" and body else sent
-            told = "\r\nTransfer-Encoding: chunked"
-        self.wfile.write(f"{head}{'' if fault == 'no length' else told}\r\n\r\n".encode() + sent)
+            length = "\r\nTransfer-Encoding: chunked"
+        self.wfile.write(f"{head}{'' if fault == 'no length' else length}\r\n\r\n".encode() + sent)
         time.sleep(STALL_SECONDS * (fault == "stalled"))
         if fault == "reset":
             self.request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,4 +1,4 @@
-"""Step Functions in memory: executions that the test moves on, and tasks that hear how they ended."""
+"""Step Functions in memory: executions that the test advances, and tasks with their reports."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class States:
     """
     A client of Step Functions.
 
-    :param before: Called before an operation; what a test raises there is a refusal.
-    :param tasks:  How each task ended: ``None`` while it waits.
+    :param before: Called before an operation; an exception of the test there is a refusal.
+    :param tasks:  Report of each task: ``None`` while it waits.
     """
 
     executions: dict[str, Execution] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class States:
         yield self
 
     async def start_execution(self, **asked: Any) -> dict[str, Any]:
-        """Start an execution; the same one again is no other."""
+        """Start an execution; the same name and input again return the same one."""
         self.before("start_execution")
         assert asked.pop("stateMachineArn") == MACHINE
         name, given = asked.pop("name"), json.loads(asked.pop("input"))
@@ -59,7 +59,7 @@ class States:
         return {"executionArn": name}
 
     async def describe_execution(self, **asked: Any) -> dict[str, Any]:
-        """Tell an execution's status."""
+        """Return an execution's status."""
         self.before("describe_execution")
         name = asked["executionArn"].rpartition(":")[2]
         if name not in self.executions:
@@ -67,11 +67,11 @@ class States:
         return {"status": self.executions[name].status}
 
     async def send_task_success(self, **asked: Any) -> dict[str, Any]:
-        """End a task well."""
+        """Report a task's success."""
         return self._end("send_task_success", asked, ("success", asked.get("output", "")))
 
     async def send_task_failure(self, **asked: Any) -> dict[str, Any]:
-        """End a task badly."""
+        """Report a task's failure."""
         return self._end("send_task_failure", asked, (asked.get("error", ""), asked.get("cause", "")))
 
     async def send_task_heartbeat(self, **asked: Any) -> dict[str, Any]:

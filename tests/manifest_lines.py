@@ -1,4 +1,4 @@
-"""Lines of a manifest, with URLs whose signature nobody checks."""
+"""Lines of a manifest, with URLs whose signature is never checked."""
 
 from __future__ import annotations
 

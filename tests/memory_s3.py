@@ -1,7 +1,7 @@
 """
-S3 in memory: one bucket; every request is done at once, whole or not at all.
+S3 in memory: one bucket; each request is served at once, whole or not at all.
 
-``tests/integration/test_memory_s3_i.py`` holds its answers and refusals against a server's.
+``tests/integration/test_memory_s3_i.py`` compares its answers and refusals with a server's.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ class MemoryS3:
     """
     The server.
 
-    :param keys:       Objects that were there before, of which only the keys matter.
+    :param keys:       Objects that existed before, of which only the keys matter.
     :param objects:    Objects with their bodies.
-    :param headers:    The request that made an object, by its key; that began an upload, by its id.
-    :param uploads:    The parts of each open upload, by number: the last one of a number wins, as in S3.
+    :param headers:    The request that made an object, by its key; the one that began an upload, by its id.
+    :param uploads:    The parts of each open upload, by number: the last upload of a number counts, as in S3.
     :param closed:     How the other uploads ended: ``completed`` or ``aborted``.
-    :param min_part:   Bytes that every part but the last must have.
+    :param min_part:   Minimum bytes of each part but the last.
     :param token_life: Seconds after which a continuation token is refused.
     :param clock:      Seconds.
-    :param older:      How many versions of a key there are besides the latest.
-    :param deleted:    Keys of which the latest version is a delete marker.
-    :param facts:      What a listing tells of an object besides its key.
-    :param appeared:   Hears of each object that is stored.
+    :param older:      Number of a key's versions besides the latest.
+    :param deleted:    Keys whose latest version is a delete marker.
+    :param facts:      Facts of an object that a listing gives besides its key.
+    :param appeared:   Called with each object that is stored.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -78,7 +78,7 @@ class MemoryS3:
         return [upload_id for upload_id, how in self.closed.items() if how == "aborted"]
 
     def call(self, operation: str, request: Answer) -> Answer:
-        """Do one request of a client, by the client's name for it."""
+        """Serve one request of a client, by the client's name for it."""
         answer: Answer = getattr(self, f"do_{operation}")(**request)
         return answer
 
@@ -91,7 +91,7 @@ class MemoryS3:
         StartAfter: str = "",
         **_: Any,
     ) -> Answer:
-        """List in UTF-8 order; a token is opaque, and goes before ``StartAfter``."""
+        """List in UTF-8 order; a token is opaque, and has precedence over ``StartAfter``."""
         after = StartAfter if ContinuationToken is None else self._after(ContinuationToken)
         keys = self._below(Prefix)
         start = bisect_right(keys, after)
@@ -107,13 +107,13 @@ class MemoryS3:
     def do_list_object_versions(
         self, *, Prefix: str = "", MaxKeys: int = 1000, KeyMarker: str = "", VersionIdMarker: str = "", **_: Any
     ) -> Answer:
-        """List all versions behind a key, or behind a version of it: by key, each with the latest first."""
+        """List all versions after a key, or after a version of it: by key, each with the latest first."""
         keys, found = self._below(Prefix), list[Answer]()
-        start, told = bisect_right(keys, KeyMarker) - bool(VersionIdMarker), -1
+        start, skipped = bisect_right(keys, KeyMarker) - bool(VersionIdMarker), -1
         for key in keys[max(start, 0) :]:
             names = [f"{number}-{key}" for number in range(self.older(key) + 1)]
-            told = names.index(VersionIdMarker) if key == KeyMarker and VersionIdMarker else -1
-            for number, name in enumerate(names[told + 1 :], told + 1):
+            skipped = names.index(VersionIdMarker) if key == KeyMarker and VersionIdMarker else -1
+            for number, name in enumerate(names[skipped + 1 :], skipped + 1):
                 found.append({"Key": key, "VersionId": name, "IsLatest": not number, **self.facts(key)})
             if len(found) > MaxKeys:
                 break
@@ -139,7 +139,7 @@ class MemoryS3:
         return self._listed[1]
 
     def do_put_object(self, *, Key: str, Body: Any, **request: Any) -> Answer:
-        """Store an object, conditionally when asked."""
+        """Store an object, conditionally on request."""
         self._free(Key, "PutObject", request)
         body = _sent(Body)
         if "ChecksumCRC32" in request and request["ChecksumCRC32"] != _crc32(body):
@@ -147,19 +147,19 @@ class MemoryS3:
         return self.store(Key, body, {"Key": Key, "Body": Body, **request}, etag(body))
 
     def do_get_object(self, *, Key: str, Range: str | None = None, **_: Any) -> Answer:
-        """Return an object's body, or the bytes of it that a range names."""
+        """Return an object's body, or the bytes of a range of it."""
         stored = self._object(Key, "GetObject")
         body = stored if Range is None else _cut(stored, Range, "GetObject")
         return self._described(Key) | {"Body": body, "ContentLength": len(body)}
 
     def do_head_object(self, *, Key: str, **_: Any) -> Answer:
-        """Return what is said about an object."""
+        """Return an object's metadata."""
         if Key not in self.objects:
             raise refuse("404", "HeadObject", 404)  # an answer to HEAD has no body that could name the code
         return self._described(Key)
 
     def do_delete_object(self, *, Key: str, **_: Any) -> Answer:
-        """Delete an object, whether it is there or not."""
+        """Delete an object, whether it exists or not."""
         for kept in (self.objects, self.etags, self.metadata, self.tags, self.headers):
             kept.pop(Key, None)
         return {}
@@ -192,7 +192,7 @@ class MemoryS3:
         CopySourceRange: str | None = None,
         **_: Any,
     ) -> Answer:
-        """Take a part out of another object."""
+        """Take a part from another object."""
         parts = self._parts(UploadId, "UploadPartCopy")
         source = self._object(CopySource["Key"], "UploadPartCopy")
         parts[PartNumber] = source if CopySourceRange is None else _cut(source, CopySourceRange, "UploadPartCopy")
@@ -201,7 +201,7 @@ class MemoryS3:
     def do_complete_multipart_upload(
         self, *, Key: str, UploadId: str, MultipartUpload: dict[str, Any], **request: Any
     ) -> Answer:
-        """Let the object appear: parts by number and ETag, in order, each big enough but the last."""
+        """Complete an upload: parts by number and ETag, in order, each big enough but the last."""
         operation = "CompleteMultipartUpload"
         parts = self._parts(UploadId, operation)
         self._free(Key, operation, request)
@@ -229,7 +229,7 @@ class MemoryS3:
         return {}
 
     def store(self, key: str, body: bytes, request: Answer, as_etag: str = '"etag"') -> Answer:
-        """Let an object appear, as a request asks for it."""
+        """Store an object, as a request asks for it."""
         self.appeared(key, body)
         self.objects[key], self.metadata[key], self.headers[key] = body, dict(request.get("Metadata", {})), request
         self.etags[key] = as_etag
@@ -268,7 +268,7 @@ def _crc32(body: bytes) -> str:
 
 
 def _sent(body: Any) -> bytes:
-    """Return what a request brings: bytes, or a file, which botocore rewinds before each try."""
+    """Return the body of a request: bytes, or a file, which botocore rewinds before each try."""
     if isinstance(body, bytes):
         return body
     body.seek(0)
@@ -276,7 +276,7 @@ def _sent(body: Any) -> bytes:
 
 
 def _cut(body: bytes, header: str, operation: str) -> bytes:
-    """Return the bytes of a range: from a first byte to a last one, which may lie beyond the end."""
+    """Return the bytes of a range: from a first byte to a last one, which may lie after the end."""
     first, last = map(int, header.removeprefix("bytes=").split("-"))
     if first >= len(body):
         raise refuse("InvalidRange", operation, 416)

@@ -1,4 +1,4 @@
-"""botocore itself, synchronous and offline: what the signer and the parser are compared with."""
+"""botocore itself, synchronous and offline: the signer and the parser are compared with it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_client(
     s3: dict[str, Any] | None = None,
     **config: Any,
 ) -> Any:
-    """Return botocore's own S3 client, with no configuration but what is given."""
+    """Return botocore's own S3 client, with no configuration but the given one."""
     session = botocore.session.Session()
     session.register_component("data_loader", _LOADER)
     session.set_credentials(ACCESS_KEY, SECRET_KEY, token)
@@ -45,16 +45,16 @@ def make_client(
 @dataclass
 class Asynchronous:
     """
-    A synchronous client where an aiobotocore client is awaited.
+    A synchronous client in place of an aiobotocore client.
 
-    :param presigned: How many URLs it was asked for.
+    :param presigned: Number of URLs that it has presigned.
     """
 
     client: Any
     presigned: int = field(default=0)
 
     async def generate_presigned_url(self, method: str, **arguments: Any) -> str:
-        """Presign, without a loop's help: it is no I/O."""
+        """Presign; it is no I/O."""
         self.presigned += 1
         return str(self.client.generate_presigned_url(method, **arguments))
 
@@ -66,7 +66,7 @@ class Clock:
     now: datetime
 
     def __call__(self, remove_tzinfo: bool = False) -> datetime:  # noqa: FBT001, FBT002 - botocore.compat's
-        """Return the instant; botocore asks for it without its zone."""
+        """Return the instant; botocore wants it without its zone."""
         return self.now.replace(tzinfo=None) if remove_tzinfo else self.now
 
     def freeze(self, monkeypatch: pytest.MonkeyPatch) -> Clock:

@@ -1,4 +1,4 @@
-"""What a run writes, and the log lines and metrics in it."""
+"""The output of a run, and the log lines and metrics in it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """All that a run writes: logs (ours, sosw's), metrics, prints."""
+    """All output of a run: logs (ours and sosw's), metrics, prints."""
 
     def __init__(self, captured: pytest.CaptureFixture[str]) -> None:
         self._captured, self._text, self.errors = captured, "", ""
 
     def getvalue(self) -> str:
-        """Return the text so far; ``errors`` then has what went to standard error."""
+        """Return the text so far; ``errors`` then holds standard error."""
         written = self._captured.readouterr()
         self._text += written.out
         self.errors += written.err

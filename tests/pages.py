@@ -1,4 +1,4 @@
-"""ListObjectsV2 answers as servers write them, and botocore's reading of them with and without ``take_keys``."""
+"""ListObjectsV2 responses as servers write them, and botocore's reading of them with and without ``take_keys``."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ REST = (
 
 
 def content(written: str) -> str:
-    """Return the element of one object; ``written`` is its key as it stands in the XML."""
+    """Return the element of one object; ``written`` is its key as the XML has it."""
     return f"<Contents><Key>{written}</Key>{REST}</Contents>"
 
 
 def fields(count: int, token: str | None = None, encoding: str = "<EncodingType>url</EncodingType>") -> str:
-    """Return a page's other elements; with a token the listing goes on."""
-    goes_on = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
-    end = "<IsTruncated>false</IsTruncated>" if token is None else goes_on
+    """Return a page's other elements; with a token the listing continues."""
+    continued = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+    end = "<IsTruncated>false</IsTruncated>" if token is None else continued
     return f"<Name>reports</Name><Prefix/><KeyCount>{count}</KeyCount><MaxKeys>1000</MaxKeys>{encoding}{end}"
 
 
@@ -49,7 +49,7 @@ def document(inner: str, *, declaration: str = DECLARATION) -> bytes:
 
 
 def aws_page(keys: Sequence[str], token: str | None = None) -> bytes:
-    """Return the page as S3 itself writes it: on one line, keys percent-encoded, fields first."""
+    """Return the page as S3 writes it: on one line, keys percent-encoded, fields first."""
     return document(fields(len(keys), token) + "".join(content(escape(quote_plus(key, safe="/"))) for key in keys))
 
 
@@ -60,7 +60,7 @@ class _Raw(io.BytesIO):
 
 class Reader:
     """
-    A client that reads one page after the other from memory.
+    A client that reads one page after another from memory.
 
     :param fast: Whether ``take_keys`` is registered on it, as the lister does.
     """
@@ -83,9 +83,9 @@ class Reader:
 
     def read(self, body: bytes) -> dict[str, Any] | str:
         """
-        Return the parsed page, without metadata; or the kind of error that botocore raises.
+        Return the parsed page, without metadata, or the kind of error that botocore raises.
 
-        What the modelled parser was given is in ``seen`` afterwards.
+        The modelled parser's input is in ``seen`` afterwards.
         """
         self._body = body
         try:

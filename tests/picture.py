@@ -1,4 +1,4 @@
-"""Take the picture of the tester: a run with a kill, the seed's handler dead beside it."""
+"""Take the picture of the tester: a run with a kill, and beside it the seed's handler, which has died."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def main() -> None:
         driver.execute_script("document.getElementById('hops').scrollTop = 0; document.activeElement.blur()")
         shot = Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
     shot.quantize(COLOURS).save(PICTURE, optimize=True)
-    print(f"{PICTURE.relative_to(REPOSITORY)}  {PICTURE.stat().st_size / 1e3:.0f} kB")  # noqa: T201 - its only word
+    print(f"{PICTURE.relative_to(REPOSITORY)}  {PICTURE.stat().st_size / 1e3:.0f} kB")  # noqa: T201 - its only output
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ports of this machine that nobody uses."""
+"""Free ports of this machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 
 def free_ports(count: int) -> list[int]:
-    """Return some free ports, each another one."""
+    """Return some free ports, all different."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:

@@ -1,4 +1,4 @@
-"""Programs that some tests call: a machine without one skips these tests, says which, and how to get it."""
+"""Programs that some tests call: a machine without one skips these tests, with its name and how to install it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-# Debian's packages of programs that are called otherwise.
+# Debian's packages of programs that have another name.
 PACKAGES = {
     "aria2c": "aria2",
     "chromedriver": "chromium-driver",

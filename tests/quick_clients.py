@@ -1,8 +1,8 @@
 """
-botocore's clients, made in a tenth of the time.
+botocore's clients, created in a tenth of the time.
 
-Each session reads the service models from disk again, and each client looks again at the signature of some hundred
-handlers and at the old names of their events. A test makes both many times; what they find never changes in a process.
+Each session reads the service models from disk again, and each client inspects the signatures of some hundred
+handlers and the old names of their events again. A test creates both many times; the results never change in a process.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from botocore.loaders import Loader
 
 
 class _OneLoader(Loader):
-    """A loader of all sessions: boto3 adds its folder to the paths of each, and here it is there already."""
+    """A loader for all sessions: boto3 adds its folder to the search paths of each, and here they have it already."""
 
     @property
     def search_paths(self) -> list[str]:
@@ -26,7 +26,7 @@ class _OneLoader(Loader):
 
 
 def use() -> None:
-    """Let all clients of this process be made so."""
+    """Let all clients of this process use these caches."""
     loader = _OneLoader([str(Path(boto3.__file__).with_name("data"))], include_default_search_paths=True)
     session.create_loader = lambda *_: loader
     aliaser: Any = hooks.EventAliaser

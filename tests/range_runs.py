@@ -1,4 +1,4 @@
-"""A run that is listed from many places at once, hop after hop: what it has listed, and what a hand-over keeps."""
+"""A run that is listed from many places at once, hop after hop: its keys, and the ranges that a hand-over keeps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from processor.listing import KeyMap, RangePage
 
 WHOLE = KeyRange(0, "", None, "", None, done=False)
-PATIENCE = 30.0  # seconds; a reader that nobody wakes is a failure, not a hang
+PATIENCE = 30.0  # seconds; a reader that is never woken is a failure, not a hang
 
 
 class RangeRun:
@@ -30,7 +30,7 @@ class RangeRun:
 
     @property
     def in_order(self) -> list[str]:
-        """Return the keys as the commit puts them together."""
+        """Return the keys in the order of the manifest."""
         return [key for found in self.ranges for key in self.keys.get(found.number, [])]
 
     @property
@@ -48,7 +48,7 @@ class RangeRun:
         pages: int | None = None,
         at_page: Callable[[int, RangeListing], Awaitable[None]] | None = None,
     ) -> None:
-        """List until the end, or until so many pages are written; pages that come later are lost."""
+        """List to the end, or until a number of pages are written; later pages are lost."""
         lister = Lister(client, job, ())
         async with RangeListing(lister, self.ranges, queue_max, self.heard.append, known(key_map)) as listing:
             taken = 0
@@ -69,7 +69,7 @@ class RangeRun:
 
 
 def known(key_map: KeyMap | None) -> Callable[[], Awaitable[KeyMap | None]]:
-    """Return what gives a map, as its store does."""
+    """Return a function that loads a map, as its store does."""
 
     async def load() -> KeyMap | None:
         return key_map
@@ -78,7 +78,7 @@ def known(key_map: KeyMap | None) -> Callable[[], Awaitable[KeyMap | None]]:
 
 
 def check_partition(ranges: Sequence[KeyRange], end_at: str | None = None) -> None:
-    """Check that the ranges share the key space out: each begins where the one before it ends."""
+    """Check that the ranges divide the key space: each begins where the one before it ends."""
     assert ranges[-1].upto == end_at
     assert all(one.upto == two.after for one, two in pairwise(ranges))
     assert len({found.number for found in ranges}) == len(ranges)

@@ -1,4 +1,4 @@
-"""An S3 server on loopback that keeps objects in memory and fails on cue, so that the wire itself is tested."""
+"""An S3 server on loopback that keeps objects in memory and fails on cue, so that real HTTP is tested."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 class Fault(Enum):
-    """What goes wrong with a request."""
+    """A request's fault."""
 
     SLOW_DOWN = (503, "SlowDown")
     INTERNAL = (500, "InternalError")
@@ -51,11 +51,11 @@ class Fault(Enum):
 @dataclass
 class ScriptedS3:
     """
-    What the server holds, and what it saw.
+    The server's objects and the requests that it got.
 
-    :param wire:    Every request: the operation and the fault that it met.
-    :param queries: Every request's operation and query.
-    :param sent:    Every request's operation and headers, by lower-case name.
+    :param wire:    Each request: the operation and its fault.
+    :param queries: Each request's operation and query.
+    :param sent:    Each request's operation and headers, by lower-case name.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -67,21 +67,21 @@ class ScriptedS3:
     sent: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     endpoint: str = ""
     is_locked: bool = False  # Object Lock with a default retention
-    unknown: tuple[str, ...] = ()  # the code that names a header is refused with, and such headers
+    unknown: tuple[str, ...] = ()  # the code of the refusal, and the headers that it names
     is_unconditional: bool = False  # no conditional writes
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
 
     def inject(self, operation: str, fault: Fault, times: int, *, after: int = 0) -> None:
-        """Let the next requests of an operation meet a fault, ``after`` so many that meet none."""
+        """Let the next requests of an operation meet a fault, ``after`` this many that meet none."""
         self._faults.setdefault(operation, []).extend([None] * after + [fault] * times)
 
     def count(self, operation: str, *, failed: bool | None = None) -> int:
-        """Return how many requests of an operation came; only those that failed, or did not, when asked."""
+        """Return the number of an operation's requests; on request only those that failed, or that did not."""
         return sum(name == operation and failed in {None, fault is not None} for name, fault in self.wire)
 
     def note(self, operation: str, query: dict[str, str]) -> Fault | None:
-        """Record a request, and tell what it meets."""
+        """Record a request, and return its fault."""
         with self.arrived:
             due = self._faults.get(operation)
             fault = due.pop(0) if due else None
@@ -91,13 +91,13 @@ class ScriptedS3:
         return fault
 
     def wait_for(self, operation: str, times: int) -> bool:
-        """Wait until so many requests of an operation have come; ``False`` when they never do."""
+        """Wait until an operation has had this many requests; ``False`` if it never does."""
         with self.arrived:
             return self.arrived.wait_for(lambda: self.count(operation) >= times, timeout=20)
 
 
 def _operation(method: str, key: str, query: dict[str, str]) -> str:
-    """Name what a request asks for, as S3 does."""
+    """Return S3's name of a request's operation."""
     if not key:
         return "ListObjectsV2"
     marked = {
@@ -121,7 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep the test's output clean."""
 
     def handle(self) -> None:
-        """Serve a connection until the client leaves it, in whatever way: some tests tear it down."""
+        """Serve a connection until the client closes it, in whatever way: some tests reset it."""
         with suppress(ConnectionError):
             super().handle()
 
@@ -141,8 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
             if fault in {Fault.NOTHING, Fault.PAGE}:
                 self._answer(status, code.encode(), {"Content-Type": "text/html"})
                 return
-            told = "stored using a form of Server Side Encryption" if fault is Fault.CUSTOMERS_KEY else "Injected"
-            refusal = f"{_XML}<Error><Code>{code}</Code><Message>{told}.</Message></Error>".encode()
+            message = "stored using a form of Server Side Encryption" if fault is Fault.CUSTOMERS_KEY else "Injected"
+            refusal = f"{_XML}<Error><Code>{code}</Code><Message>{message}.</Message></Error>".encode()
             self._answer(status, refusal, None, Fault.TRUNCATED if fault is Fault.BROKEN_REFUSAL else None)
         elif (refused := self._demanded(operation, body)) is not None:
             self._answer(*refused)
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(status, answer, headers, fault)
 
     def _demanded(self, operation: str, body: bytes) -> Reply | None:
-        """Refuse what the bucket demands otherwise, in S3's words."""
+        """Return S3's refusal of a request that lacks what the bucket demands."""
         named = " ".join(self.headers).lower()
         if self.s3.is_unconditional and ("if-none-match" in named or "if-match" in named):
             return _refusal(501, "NotImplemented")

@@ -1,4 +1,4 @@
-"""A listing of ranges that are split wherever a seed says: one request after the other, in any order of the ranges."""
+"""A listing of ranges that are split wherever a seed says: one request after another, in any order of the ranges."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 class SplitListing:
     """
-    Behind the face of the processor's own listing.
+    It has the interface of the processor's own listing.
 
-    :param keys: Where a range may be split, in order.
+    :param keys: Places where a range may be split, in order.
     """
 
     def __init__(self, lister: Lister, ranges: Sequence[KeyRange], random: Random, keys: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ class SplitListing:
     def key_map(self) -> None: ...
 
     def _split(self) -> None:
-        """Split some range somewhere behind its place; a split where no key is left is done with its first page."""
+        """Split any range somewhere after its place; a split without keys is done with its first page."""
         index = self._random.randrange(len(self._ranges))
         found = self._ranges[index]
         between = [key for key in self._keys[bisect_left(self._keys, found.place) :] if key > found.place]
@@ -83,7 +83,7 @@ class SplitListing:
 
 
 def splitting(random: Random, keys: Sequence[str]) -> Callable[..., SplitListing]:
-    """Return what opens such a listing in the place of the processor's own."""
+    """Return a function that opens such a listing in place of the processor's own."""
 
     def opened(lister: Lister, ranges: Sequence[KeyRange], *_: object) -> SplitListing:
         return SplitListing(lister, ranges, random, keys)

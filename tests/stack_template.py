@@ -1,4 +1,4 @@
-"""The stack's template as a test reads it: resolved with parameters, without AWS."""
+"""The stack's template, resolved with parameters, without AWS."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PHYSICAL = {name: name for name in RESOURCES}
 
 
 def resolver(**parameters: str) -> template.Resolver:
-    """Return what resolves the template with these parameters."""
+    """Return a resolver of the template with these parameters."""
     given = {"BucketName": "reports", "Prefix": "inbox/", **parameters}
     return template.Resolver(LOADED, {**DEFAULTS, **given, **PSEUDO, **_PHYSICAL})
 
 
 def role_statements() -> list[dict[str, Any]]:
-    """Return every statement of the function's role: its own, those that a condition adds, and those of each policy."""
+    """Return each statement of the function's role: its own, conditional ones, and those of each policy."""
     policies = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Policy"]
     policies += RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
     written = [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]

@@ -1,4 +1,4 @@
-"""A small HTTP server whose answers a test scripts."""
+"""A small HTTP server with scripted responses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PIECE = 1 << 18
-PATIENCE_SECONDS = 60  # within which a body must have been taken, on however busy a machine
+PATIENCE_SECONDS = 60  # the longest wait until a body has been taken, on a busy machine
 
 
 @dataclass
 class Answer:
     """
-    An answer to a path.
+    A response for a path.
 
     :param times: How often it is given before the next one; 0 is for ever.
-    :param cut:   Bytes to leave out at the end, as a connection that breaks.
-    :param ranges: Whether the server knows ranges.
-    :param conditions: Whether it looks at ``If-Match``.
+    :param cut:   Bytes left out at the end, as by a broken connection.
+    :param ranges: Whether the server supports ranges.
+    :param conditions: Whether it obeys ``If-Match``.
     :param pause: Seconds between two pieces of the body.
     """
 
@@ -45,12 +45,12 @@ class Answer:
 @dataclass
 class Web:
     """
-    What is served.
+    The scripted responses and the requests.
 
     :param answers: By path; the first that has not been used up is given.
-    :param asked:   Path and Range of every request.
-    :param hosts:   Header Host of every request.
-    :param first:   Path whose body must have been taken before any other is answered; else these are refused.
+    :param asked:   Path and Range of each request.
+    :param hosts:   Host header of each request.
+    :param first:   Path whose body must have been taken before any other is answered; otherwise those are refused.
     """
 
     address: str
@@ -67,7 +67,7 @@ class Web:
         return f"{self.address}{path}?{query}"
 
     def answer(self, path: str) -> Answer:
-        """Return the answer whose turn it is."""
+        """Return the path's current response."""
         answers = self.answers.get(path)
         if not answers:
             return Answer(status=404)
@@ -79,7 +79,7 @@ class Web:
 
 
 def ranged(answer: Answer, asked: str | None, match: str | None) -> tuple[int, bytes, dict[str, str]]:
-    """Return status, body and headers of an answer to a request for a range."""
+    """Return status, body and headers of a response to a request for a range."""
     status, body, headers = answer.status, answer.body, dict(answer.headers)
     if status != 200:
         return status, body, headers
@@ -96,7 +96,7 @@ def ranged(answer: Answer, asked: str | None, match: str | None) -> tuple[int, b
 
 
 def pieces(body: bytes, pause: float) -> Iterator[bytes]:
-    """Yield a body, with pauses if there are to be any."""
+    """Yield a body, with pauses if there are any."""
     size = PIECE if pause else max(1, len(body))
     for at in range(0, len(body), size):
         yield body[at : at + size]
@@ -134,7 +134,7 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
 
     class Server(ThreadingHTTPServer):
         address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        request_queue_size = 128  # clients that open many connections at once are not kept waiting
+        request_queue_size = 128  # clients that open many connections at once do not wait
 
     server = Server((host, 0), Handler)
     if tls is not None:
@@ -153,11 +153,11 @@ def serving(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Itera
 
 @contextmanager
 def raw(*answers: tuple[bytes, ...]) -> Iterator[str]:
-    """Serve raw answers, one a connection, which is closed behind each; the pieces of an answer come one by one."""
+    """Serve raw responses, one per connection, which is closed afterwards; the pieces of a response come one by one."""
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        with suppress(OSError):  # a test that ended before it has asked for all of them
+        with suppress(OSError):  # a test that ended before it has requested all of them
             for first, *others in answers:
                 connection, _ = server.accept()
                 with connection:

@@ -1,9 +1,9 @@
 """
-A prefix of a billion keys, in virtual time: how many hops, requests, minutes and dollars its manifest takes.
+A prefix of a billion keys, in virtual time: the hops, requests, minutes and dollars of its manifest.
 
 ``python -m benchmarks.billion`` runs the processor's own planners over generated pages, and writes
-``docs/measurements/billion.md``. What is alike is simulated once: a listing of ``SAMPLE`` keys, whose later half tells
-the pace of a longer one, and whose beginning tells what a short range takes.
+``docs/measurements/billion.md``. Equal parts are simulated once: a listing of ``SAMPLE`` keys, whose later half gives
+the pace of a longer one, and whose beginning gives the time of a short range.
 """
 
 from __future__ import annotations

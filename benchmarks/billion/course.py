@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Course:
     """
-    How a listing went: after each page, how many keys were written, when, and after how many requests.
+    The course of a listing: keys written after each page, when, and after how many requests.
 
-    :param keys: In ascending order, as the others.
+    :param keys: In ascending order, like the others.
     """
 
     keys: Sequence[int]
@@ -29,7 +29,7 @@ class Course:
     requests: Sequence[int]
 
     def until(self, count: int) -> tuple[float, float]:
-        """Return seconds and requests until a number of keys; beyond its end, at the pace of its later half."""
+        """Return seconds and requests until a number of keys; after the end, at the pace of the later half."""
         place = bisect_left(self.keys, count)
         if place < len(self.keys):
             return self.seconds[place], float(self.requests[place])
@@ -70,7 +70,7 @@ def course(count: int, readers: int) -> Course:
 
 
 def plain_course(count: int) -> Course:
-    """Simulate one request after the other; the next is under way while a page is written."""
+    """Simulate one request after another; the next is under way while a page is written."""
     rng, now, free, marks = random.Random(1), 0.0, 0.0, list[tuple[int, float, int]]()
     for page in range(-(-count // PAGE)):
         now += LIST_SECONDS * rng.lognormvariate(0, LIST_SIGMA)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Bucket:
-    """Stands in for the lister: pages of generated keys."""
+    """A lister of generated keys."""
 
     def __init__(self, count: int, chains: int) -> None:
         self.keys, self.requests = Generated(range(count)), 0
@@ -36,7 +36,7 @@ class Bucket:
 
 
 def sizes(count: int, chains: int, key_map: KeyMap | None) -> tuple[list[int], int]:
-    """Divide keys as the function does; return the keys of each range, and how many requests that took."""
+    """Divide keys as the function does; return the keys of each range, and the number of requests."""
     bucket: Any = Bucket(count, chains)
     start = SiblingPayload.first(bucket.job, "billion", NOW).begin()
     found = asyncio.run(divided(start, bucket, key_map, lambda: 100.0))

@@ -1,4 +1,4 @@
-"""What the simulation of a billion keys assumes of S3, Lambda, Step Functions, and their prices in November 2026."""
+"""Assumptions of the simulation of a billion keys about S3, Lambda, Step Functions, and prices of November 2026."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ READERS = 16  # of each chain
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
 KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md: 120,000 to 160,000
 HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
-LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is taken later
+LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is requested later
 PAGE, SAMPLE = 1000, 10_000_000
 PREFIX = "set-1000000000/"
 NOW, WHOLE = datetime(2026, 11, 28, tzinfo=UTC), KeyRange(0, "", None, "", None, done=False)

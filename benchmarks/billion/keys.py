@@ -1,4 +1,4 @@
-"""The keys of the simulation, made when they are looked at, and the map that a run leaves of them."""
+"""The keys of the simulation, made on access, and the map that a run leaves of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = [key_at(PREFIX, place).rpartition("/")[2] for place in range(PAGE)]
 
 
 class Generated(Sequence[str]):
-    """Keys that are made when they are looked at."""
+    """Keys that are made on access."""
 
     def __init__(self, places: range, digits: int | None = None) -> None:
         self._places, self._digits = places, digits or max(6, len(str(places.stop // PAGE - 1)))
@@ -28,7 +28,7 @@ class Generated(Sequence[str]):
     @overload
     def __getitem__(self, index: slice) -> Generated: ...
     def __getitem__(self, index: int | slice) -> str | Generated:
-        """Make one, or a part of them."""
+        """Make one, or a slice of them."""
         if isinstance(index, slice):
             return Generated(self._places[index], self._digits)
         folder, place = divmod(self._places[index], PAGE)
@@ -41,7 +41,7 @@ class Generated(Sequence[str]):
     __hash__ = None  # type: ignore[assignment]
 
     def behind(self, key: str) -> int:
-        """Return the place of the first key after another, of an object or not."""
+        """Return the index of the first key after another, which need not exist."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2

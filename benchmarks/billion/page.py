@@ -37,7 +37,7 @@ RULE = "|---|---:|---:|---:|---:|---:|---:|---:|---|"
 
 
 def _binds(row: Taken) -> str:
-    """Name the quotas that a row meets."""
+    """Name the quotas that limit a row."""
     found = []
     if row.lists_a_second > LISTS_A_SECOND:
         found.append("S3's rate")
@@ -65,7 +65,7 @@ def _row(row: Taken) -> str:
 
 
 def _goal(rows: Sequence[Taken]) -> str:
-    """Say which rows meet the goal."""
+    """Return which rows meet the goal."""
     met = [row.label for row in rows if row.seconds < 60 * GOAL_MINUTES and sum(row.dollars.values()) < GOAL_DOLLARS]
     text = f"under {GOAL_MINUTES} minutes for under {GOAL_DOLLARS} dollars"
     if not met:

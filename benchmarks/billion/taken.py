@@ -1,4 +1,4 @@
-"""What a job takes in hops, requests, seconds and dollars: as one chain, or as several that share it."""
+"""Hops, requests, seconds and dollars of a job: as one chain, or as several that share it."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Taken:
     """
-    What a job takes.
+    The cost of a job.
 
     :param busy:     Seconds of all of its Lambdas.
     :param seconds:  From the start to the manifest.
     :param lists:    LIST requests.
     :param lists_a_second: While all chains list.
-    :param ranges:   What its keys are divided into; 1 without a state machine.
+    :param ranges:   Ranges of its keys; 1 without a state machine.
     """
 
     count: int
@@ -55,7 +55,7 @@ class Taken:
 
     @property
     def dollars(self) -> dict[str, float]:
-        """What it costs, by what is billed."""
+        """Its price, by what is billed."""
         pieces = self.count * LINE_BYTES / PART_BYTES + self.ranges * (self.ranges > 1)  # parts, and their copies
         return {
             "LIST": self.lists * DOLLARS_REQUEST,
@@ -66,19 +66,19 @@ class Taken:
 
 
 def alone(count: int, how: Course, label: str, readers: int) -> Taken:
-    """Return what one chain takes."""
+    """Return the cost of one chain."""
     seconds, lists = how.until(count)
     hops = int(seconds // LAST_SECONDS) + 1
-    lists += (hops - 1) * readers  # what is under way at a hand-over is asked for again
+    lists += (hops - 1) * readers  # requests under way at a hand-over are repeated
     busy = seconds + hops * START_SECONDS
     return Taken(count, label, hops, busy, busy, lists, lists / seconds)
 
 
 def shared(sizes: Sequence[int], chains: int, how: Course, label: str, looked: int) -> Taken:
     """
-    Return what several chains take.
+    Return the cost of several chains.
 
-    :param sizes:  Keys of each range, in the order in which they are given out.
+    :param sizes:  Keys of each range, in the order in which they start.
     :param looked: Requests that divided the keys.
     """
     plan = START_SECONDS + looked / 32 * 2 * LIST_SECONDS  # rounds of up to 32 requests wait for the slowest

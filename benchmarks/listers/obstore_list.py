@@ -11,5 +11,5 @@ if TYPE_CHECKING:
 
 
 def run(work: Work) -> int:
-    """List, and tell how many keys came."""
+    """List, and return the number of keys."""
     return sum(len(chunk) for chunk in chunks(store_for(work), work.prefix))

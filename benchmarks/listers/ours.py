@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def job_of(work: Work) -> tuple[Job, int]:
-    """Make the job, as an event does, and how many keys may be known and not yet written."""
+    """Return the job, as an event makes it, and how many keys may be known and not yet written."""
     deployment = DeploymentSettings.from_environment(os.environ, {})
     event = {"bucket": work.bucket, "prefix": work.prefix, "suffix": "", "concurrency": work.concurrency}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=datetime.now(UTC))
@@ -44,5 +44,5 @@ async def _run(work: Work) -> dict[str, float]:
 
 
 def run(work: Work) -> dict[str, float]:
-    """List, and tell how many keys came, and with how many requests."""
+    """List, and return the numbers of keys and of requests."""
     return asyncio.run(_run(work))

@@ -1,4 +1,4 @@
-"""The loop that everybody writes first: boto3's paginator, one presigned URL at a time, one PutObject."""
+"""The usual first loop: boto3's paginator, one presigned URL at a time, one PutObject."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     s3 = boto3.client("s3", endpoint_url=work.endpoint, config=Config(signature_version="s3v4"))
     lines = []
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=work.bucket, Prefix=work.prefix):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     own_s3.install()
     fields = {"compression": work.compression, "expiry_seconds": work.expiry_seconds, "probe": False}
     client = boto3.client("s3", endpoint_url=work.endpoint)

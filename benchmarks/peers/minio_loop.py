@@ -1,4 +1,4 @@
-"""The same loop with minio-py, which signs with far less ceremony."""
+"""The same loop with minio-py, which signs with far less overhead."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def client(work: Work) -> Minio:
-    """Make the client; naming the region spares it a look-up."""
+    """Create the client; with a region it needs no look-up."""
     return Minio(
         work.host,
         access_key=os.environ["AWS_ACCESS_KEY_ID"],
@@ -30,7 +30,7 @@ def client(work: Work) -> Minio:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     minio = client(work)
     expires = timedelta(seconds=work.expiry_seconds)
     lines = []

@@ -1,5 +1,5 @@
 """
-obstore, the fastest of them, by its own fast path: pages as chunks, one call a page to sign, a buffered writer.
+obstore, the fastest of them, by its own fast path: pages as chunks, one signing call per page, a buffered writer.
 
 Arrow record batches list faster than dictionaries; they need ``arro3-core``, which obstore does not install.
 """
@@ -28,7 +28,7 @@ _GZIP_WINDOW = 31  # zlib's maximal window, with gzip's header and trailer
 
 
 def store_for(work: Work) -> S3Store:
-    """Make the store; credentials and region come from the environment."""
+    """Create the store; credentials and region come from the environment."""
     return S3Store(work.bucket, endpoint=work.endpoint, client_options={"allow_http": True})
 
 
@@ -51,7 +51,7 @@ def chunks(store: S3Store, prefix: str) -> Iterator[list[str]]:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     store = store_for(work)
     expires = timedelta(seconds=work.expiry_seconds)
     compress, finish = _compression(work.compression)

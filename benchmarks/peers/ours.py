@@ -17,7 +17,7 @@ _HOP_SECONDS = 900.0
 
 
 class _Context:
-    """A Lambda context with 900 seconds from its making on."""
+    """A Lambda context with 900 seconds from its creation."""
 
     function_name = FUNCTION
     function_version = "$LATEST"
@@ -33,7 +33,7 @@ class _Context:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     event = {
         "bucket": work.bucket,
         "prefix": work.prefix,

@@ -1,7 +1,7 @@
 """
-s5cmd, which has no bulk presigning: its ``ls``, ``run`` with a ``presign`` command a key, and ``pipe``, in a row.
+s5cmd, which has no bulk presigning: its ``ls``, ``run`` with one ``presign`` command per key, and ``pipe``, in a row.
 
-``run`` works in parallel and gives the URLs in no order; each key is read back out of its URL.
+``run`` works in parallel and prints the URLs in no order; each key is read from its URL.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _keys(work: Work) -> Iterator[str]:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     commands = [f'presign --expire {work.expiry_seconds}s "s3://{work.bucket}/{key}"\n' for key in _keys(work)]
     with _start(work, "run", stdin=subprocess.PIPE, stdout=subprocess.PIPE) as signer:
         urls, _ = signer.communicate("".join(commands))

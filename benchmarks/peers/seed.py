@@ -80,7 +80,7 @@ class _Run:
 async def _run(cfg: dict[str, Any]) -> int:
     started = time.monotonic()
     path = Path(tempfile.gettempdir(), f"{uuid.uuid4()}.jsonl")
-    # The walkthrough does not show its client; s3v4 makes it sign what the others sign.
+    # The walkthrough does not show its client; s3v4 makes it sign as the others do.
     config = Config(signature_version="s3v4")
     session: Any = aioboto3.Session()
     async with session.client("s3", endpoint_url=cfg["endpoint"], config=config) as s3:
@@ -122,7 +122,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def run(work: Work) -> int:
-    """Do the work and tell how many keys were signed."""
+    """Do the work and return the number of signed keys."""
     event = {
         "bucket": work.bucket,
         "prefix": work.prefix,

@@ -1,4 +1,4 @@
-"""Cold start: a fresh process imports and constructs the Processor, or imports aioboto3 and makes one S3 client."""
+"""Cold start: a fresh process imports and constructs the Processor, or imports aioboto3 and creates one S3 client."""
 
 from __future__ import annotations
 

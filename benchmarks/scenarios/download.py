@@ -1,4 +1,4 @@
-"""The recipient's download, beside s5cmd, rclone and curl: many small files, and some large ones."""
+"""The recipient's download, compared with s5cmd, rclone and curl: many small files, and some large ones."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 PARALLEL = 16  # our own default; curl's and rclone's are set to it, s5cmd's own is 256
 LEAST_TIMES_CURL = 0.5
-LEAST_OF_A_NETWORK = 0.95  # where the network is the bound, all are as quick, but for their starts
+LEAST_OF_A_NETWORK = 0.95  # where the network is the bound, all are equally fast, except for their starts
 CHECKED = "ours"
 # All but rclone copy count bytes and compare no checksum: ours does both, and is measured without it too.
 OURS = {CHECKED: (), "ours --ignore-checksum": ("--ignore-checksum",)}
 BOUND = "MD5 alone"
-# What a process that compares MD5 cannot be quicker than: nothing is fetched, and nothing written.
+# The lower bound of a process that compares MD5: nothing is fetched, and nothing written.
 _HASHES = "import hashlib; body = bytes({size}); [hashlib.md5(body, usedforsecurity=False) for _ in range({count})]"
 RCLONE = Path(".venv-stores/bin/rclone")
 _QUERY = (
@@ -41,16 +41,16 @@ _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "stub", "AWS_SECRET_ACCESS_KEY": "stub", "A
 
 
 class WrongFilesError(Exception):
-    """A contestant brought other files than those that are there."""
+    """A contestant fetched files other than the objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """
-    Objects on a running server, and what each contestant is told of them.
+    Objects on a running server, and the input of each contestant.
 
     :param rate:   Bytes a second of the network; 0 where there is no limit.
-    :param folder: Holds the lists, and the files that come.
+    :param folder: Holds the lists, and the downloaded files.
     """
 
     endpoint: str
@@ -80,7 +80,7 @@ class Case:
             (self.folder / name).write_text("\n".join(written) + "\n", encoding="utf-8")
 
     def commands(self) -> dict[str, list[str]]:
-        """Return each contestant's command; those that are not installed are left out."""
+        """Return each contestant's command, without those that are not installed."""
         s5cmd, rclone, curl = binary(), RCLONE.resolve() if RCLONE.exists() else None, shutil.which("curl")
         at, to = str(self.folder), str(self.folder / "files")
         parallel = ["--transfers", str(PARALLEL)]
@@ -99,7 +99,7 @@ class Case:
 
     def run(self, command: list[str]) -> Sample:
         """
-        Download all, into an empty folder, and look at what came.
+        Download all into an empty folder, and check the files.
 
         :raises WrongFilesError: Files are missing, or have another size.
         """
@@ -113,7 +113,7 @@ class Case:
         return sample
 
     def hashed(self) -> Sample:
-        """Compute the MD5 of as many bytes, in a process a core."""
+        """Compute the MD5 of as many bytes, in one process per core."""
         cores = len(os.sched_getaffinity(0))
         code = _HASHES.format(size=self.size, count=-(-self.count // cores))
         return self._timed([[sys.executable, "-c", code]] * cores, self.folder)
@@ -146,7 +146,7 @@ def _serving(count: int, size: int, rate: int) -> Iterator[Case]:
 
 
 def measure(bench: Bench) -> Findings:
-    """Measure whole processes in pairs, each with all cores: what a person waits for."""
+    """Measure whole processes in pairs, each with all cores: the time that a user waits."""
     findings, missing = Findings(), set[str]()
     for download in bench.sizes.downloads:
         with _serving(*download) as case:

@@ -1,4 +1,4 @@
-"""What is left when S3 takes its time: each LIST answers after 80 ms."""
+"""Speed when S3 is slow: each LIST answers after 80 ms."""
 
 from __future__ import annotations
 

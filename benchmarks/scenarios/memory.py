@@ -1,4 +1,4 @@
-"""Whether peak memory depends on how many keys there are."""
+"""Whether peak memory depends on the number of keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_BYTES = {"gzip": 150_000_000, "none": 250_000_000}
 
 def measure(bench: Bench) -> Findings:
     """
-    Compare a small job's peak, and one's that fills its buffers, with a large one's: compressed and plain.
+    Compare the peaks of a small job, of one that fills its buffers, and of a large one: compressed and plain.
 
     Without a latency one reader is enough; with one, all of them are at work.
     """

@@ -1,11 +1,11 @@
-"""Listing in virtual time: how far from the bound the splitting of ranges is, on every set of keys."""
+"""Listing in virtual time: how far the splitting of ranges is from the bound, on each set of keys."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from benchmarks import ablation, virtual
-from benchmarks.bench import tell
+from benchmarks.bench import progress
 from benchmarks.bucket_shapes import SHAPES
 from benchmarks.keysets import EVEN, SKEWED
 from benchmarks.results import Findings, Goal, Model
@@ -21,19 +21,19 @@ MOST_EVEN, MOST, MOST_MAPPED = 1.2, 1.5, 1.02
 
 
 def measure(bench: Bench) -> Findings:
-    """Run every set of keys through the processor's planner: first, with the first run's key map, with 64 readers."""
+    """Run each set of keys through the processor's planner: first, with the first run's key map, with 64 readers."""
     findings = Findings()
     for count in bench.sizes.model:
         models = []
         for name, make in SETS.items():
-            tell(f"  {name}, {count:,} keys ...")
+            progress(f"  {name}, {count:,} keys ...")
             keys = make(count)
             first, key_map = virtual.run(keys, READERS)
             (mapped, _), (many, _) = virtual.run(keys, READERS, key_map), virtual.run(keys, MANY)
             models.append(Model(name, len(keys), first, mapped, many))
         findings.models += models
         findings.model_goals += _goals(count, models)
-    tell("  without a part of the planner ...")
+    progress("  without a part of the planner ...")
     fewest = min(bench.sizes.model)
     findings.ablations = ablation.measure({name: make(fewest) for name, make in SETS.items()}, READERS)
     return findings

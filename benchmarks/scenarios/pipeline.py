@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.bench import tell
+from benchmarks.bench import progress
 from benchmarks.launch import run_child
 from benchmarks.peers.s5cmd_batch import binary
 from benchmarks.results import Findings, Row, pair_rows, pairs, ratio_goal
@@ -37,9 +37,9 @@ def _slow_peers() -> dict[str, str]:
 
 def verify(bench: Bench) -> None:
     """
-    Let every peer do a small piece of work, and check every key and a tenth of the signatures.
+    Let each peer do a small piece of work, and check each key and a tenth of the signatures.
 
-    :raises WrongWorkError: When a peer's manifest is not what the others' are.
+    :raises WrongWorkError: A peer's manifest differs from the others'.
     """
     runs = [(peer, "none") for peer in ("seed", *_slow_peers().values(), "obstore_batches", "ours")]
     for peer, compression in [*runs, ("obstore_batches", "gzip"), ("ours", "gzip")]:
@@ -51,7 +51,7 @@ def verify(bench: Bench) -> None:
 
 def measure(bench: Bench) -> Findings:
     """Measure each peer in pairs with ours."""
-    tell("  checking that all do the same work ...")
+    progress("  checking that all do the same work ...")
     verify(bench)
     findings = Findings()
     if binary() is None:
@@ -64,7 +64,7 @@ def measure(bench: Bench) -> Findings:
 
 
 def _busy(rows: list[Row]) -> list[str]:
-    """Say so when the core was not ours alone: without latency, nothing in a job waits for long."""
+    """Return a note if the core was not ours alone: without latency, nothing in a job waits for long."""
     waited = median(1 - sample.cpu_seconds / sample.seconds for row in rows for sample in row.samples)
     if waited < MOST_WAITING:
         return []
@@ -72,12 +72,12 @@ def _busy(rows: list[Row]) -> list[str]:
 
 
 def _run(bench: Bench, peer: str, objects: int, compression: str = "none") -> Callable[[], Sample]:
-    """Let a peer work; like the others, ours lists one page after the other, since nothing is waited for here."""
+    """Let a peer work; like the others, ours lists one page after another, since nothing is waited for here."""
     return lambda: bench.peer(peer, bench.work(objects, compression, concurrency=1))
 
 
 def _against(bench: Bench, peers: dict[str, str], objects: int, least: float | None) -> Findings:
-    """Compare with peers that take a key at a time."""
+    """Compare with peers that sign one key at a time."""
     others = {label: _run(bench, peer, objects) for label, peer in peers.items()}
     measured = pairs(_run(bench, "ours", objects, "gzip"), others, bench.sizes.rounds)
     goals = [ratio_goal(f"job with gzip, times {label}", ratios, least) for label, (_, ratios) in measured[1].items()]
@@ -85,7 +85,7 @@ def _against(bench: Bench, peers: dict[str, str], objects: int, least: float | N
 
 
 def _against_obstore(bench: Bench) -> Findings:
-    """Compare with obstore plain and compressed, and plain with plain: like with like."""
+    """Compare with obstore plain and compressed, each with our equal."""
     objects, rounds = bench.sizes.fast, bench.sizes.rounds
     plain, gzip = "obstore list + sign + write", "obstore likewise, gzip"
     others = {

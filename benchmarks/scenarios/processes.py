@@ -26,7 +26,7 @@ def measure(bench: Bench) -> Findings:
         return Sample.of(launch.run_child("benchmarks.peers.desk", work, warm_up=True, cores=launch.CORES))
 
     def halves() -> Sample:
-        """Run twice at once, on half of the keys each: what the machine's cores give at best."""
+        """Run twice at once, each on half of the keys: the best that the machine's cores allow."""
         half = replace(one, count=one.count // 2)
         with ThreadPoolExecutor(2) as pool:
             samples = list(pool.map(run, [half, half]))

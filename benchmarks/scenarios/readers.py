@@ -1,4 +1,4 @@
-"""Listing alone, from many places at once: what waiting for S3 costs one chain, and many readers."""
+"""Listing alone, from many places at once: the cost of waiting for S3, for one chain and for many readers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import urllib.request
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from benchmarks.bench import tell
+from benchmarks.bench import progress
 from benchmarks.launch import run_child
 from benchmarks.results import Findings, Goal, Row, Sample, pairs, ratio_goal
 
@@ -51,7 +51,7 @@ _LABELS = {
 
 
 class _Lists:
-    """Runs listers, and remembers what their last run asked the stub for."""
+    """Runs listers, and keeps the number of requests of their last run."""
 
     def __init__(self, bench: Bench, latency: float) -> None:
         self._bench, self._latency = bench, latency
@@ -66,7 +66,7 @@ class _Lists:
         return sample
 
     def prepare(self, work: Work) -> None:
-        """Let the stub lay the keys out before anything is timed."""
+        """Let the stub make the keys before anything is timed."""
         query = f"list-type=2&encoding-type=url&prefix={work.prefix}"
         urllib.request.urlopen(f"{self._bench.server.endpoint}/{work.bucket}?{query}").close()
 
@@ -87,10 +87,10 @@ def _work(bench: Bench, keys: str, concurrency: int) -> Work:
 
 
 def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
-    """Compare where a LIST takes its time; the chain, which only waits, runs once."""
+    """Compare where a LIST takes time; the chain, which only waits, runs once."""
     lists, many, one = _Lists(bench, LATENCY_SECONDS), _work(bench, keys, READERS), _work(bench, keys, 1)
     label = f"80 ms a LIST, {_LABELS[keys]}"
-    tell(f"  {_LABELS[keys]} ...")
+    progress(f"  {_LABELS[keys]} ...")
     lists.prepare(one)
     chain = lists.run("ours", one)
     samples = [lists.run("ours", many) for _ in range(bench.sizes.rounds)]
@@ -109,7 +109,7 @@ def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
 
 
 def _busy(bench: Bench) -> Findings:
-    """Compare without latency: what guessing costs where nothing waits."""
+    """Compare without latency: the cost of guesses where nothing waits."""
     objects, rounds = bench.sizes.fast, bench.sizes.rounds
     jobs = {count: lambda count=count: bench.peer("ours", bench.work(objects, "gzip", count)) for count in (READERS, 1)}
     _, job = pairs(jobs[READERS], {"one": jobs[1]}, rounds)
@@ -125,11 +125,11 @@ def _busy(bench: Bench) -> Findings:
 
 
 def _curve(bench: Bench) -> Findings:
-    """Measure the rate over the concurrency, beside obstore's, whose list call has one chain."""
+    """Measure the rate by concurrency, and compare with obstore's, whose list call has one chain."""
     lists, rows = _Lists(bench, LATENCY_SECONDS), list[Row]()
     for count in _CURVE:
         work = _work(bench, "set", count)
-        tell(f"  {count} readers ...")
+        progress(f"  {count} readers ...")
         rows.append(Row(CURVE, f"{count}", work.count, [lists.run("ours", work)]))
     work = _work(bench, "set", 1)
     rows.append(Row(CURVE, "obstore.list", work.count, [lists.run("obstore_list", work)]))

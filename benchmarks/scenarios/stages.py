@@ -1,4 +1,4 @@
-"""Where a job's CPU goes: the stages alone, and the whole job beside signing alone."""
+"""Where a job's CPU time goes: the stages alone, and the whole job compared with signing alone."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def measure(bench: Bench) -> Findings:
 
 
 def _with_facts(bench: Bench) -> Findings:
-    """Compare a job whose lines tell everything with one whose lines tell nothing: the same keys, pair by pair."""
+    """Compare a job whose lines have all facts with one whose lines have none: the same keys, pair by pair."""
     plain = bench.work(bench.sizes.fast, "gzip", concurrency=1)
     told = replace(plain, fields=",".join(FACTS))
     _, measured = pairs(
@@ -58,6 +58,6 @@ def _microseconds(sample: Sample) -> float:
 
 
 def _table(microseconds: Mapping[str, float]) -> str:
-    """Say what a key costs; what is beyond the stages is botocore, aiohttp, sockets and the event loop."""
+    """Return the cost of a key; the rest beside the stages is botocore, aiohttp, sockets and the event loop."""
     rows = [f"| {name} | {time:.2f} |" for name, time in microseconds.items()]
     return "\n".join(("| stage | CPU, us a key |", "| --- | ---: |", *rows))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
 MOST_SECONDS = 0.25
-_WAITS = 60.0  # seconds until a command that neither asks nor ends is given up
+_WAITS = 60.0  # seconds until a command that neither sends a request nor ends is given up
 _SOURCE, _MANIFEST, _IN_S3 = f"s3://{BUCKET}/2026/", "manifest.jsonl", f"s3://{BUCKET}/manifests/3f2a.jsonl"
-# A job asks AWS where its bucket lies, and loads the pipeline behind that; of another store it asks the first page.
+# A job asks AWS for its bucket's region, then loads the pipeline; at another store it requests the first page.
 _ELSEWHERE = "--endpoint-url URL"
 COMMANDS = (
     "--version",
@@ -57,11 +57,11 @@ COMMANDS = (
 
 
 class NoStartError(Exception):
-    """A command failed before it asked, or neither asked nor ended."""
+    """A command failed before its first request, or neither sent one nor ended."""
 
 
 def measure(bench: Bench) -> Findings:
-    """Start every command some times; the first time only fills the caches."""
+    """Start each command some times; the first time only fills the caches."""
     rounds = range(bench.sizes.cold_rounds + 1)
     return Findings(goals=[_goal(command, [_seconds(command) for _ in rounds][1:]) for command in COMMANDS])
 
@@ -72,7 +72,7 @@ def _goal(command: str, seconds: list[float]) -> Goal:
 
 
 def _seconds(command: str) -> float:
-    """Start a command, with a server of its own as another store and as the proxy before AWS; end it once it asks."""
+    """Start a command, with a server that is another store and the proxy to AWS; end it at its first request."""
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.TemporaryDirectory() as folder:
         endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
         line = {"key": "2026/may.pdf", "url": f"{endpoint}/{BUCKET}/2026/may.pdf?X-Amz-Signature=0"}
@@ -88,9 +88,9 @@ def _seconds(command: str) -> float:
 
 def _used(process: subprocess.Popen[bytes], server: socket.socket) -> float:
     """
-    Wait until a process asks or ends; return the CPU seconds that it has used.
+    Wait until a process sends a request or ends; return its CPU seconds.
 
-    :raises NoStartError: It failed before it asked, or neither asked nor ended.
+    :raises NoStartError: It failed before its first request, or neither sent one nor ended.
     """
     ended = os.pidfd_open(process.pid)
     try:

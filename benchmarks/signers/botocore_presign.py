@@ -1,4 +1,4 @@
-"""botocore's ``generate_presigned_url``, a key at a time: it has nothing for batches."""
+"""botocore's ``generate_presigned_url``, one key at a time: it has no call for batches."""
 
 from __future__ import annotations
 

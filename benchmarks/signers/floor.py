@@ -1,4 +1,4 @@
-"""What cannot be undercut: three SHA-256 digests a key, of the sizes that SigV4 has, and nothing else."""
+"""The lower bound: three SHA-256 digests per key, of the sizes that SigV4 has, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""minio-py's ``presigned_get_object``, a key at a time: it has nothing for batches."""
+"""minio-py's ``presigned_get_object``, one key at a time: it has no call for batches."""
 
 from __future__ import annotations
 

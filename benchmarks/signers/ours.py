@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def opened(work: Work) -> Signer:
-    """Open the signer that a job has."""
+    """Open a job's signer."""
     session: Any = aioboto3.Session()
     async with session.client("s3", endpoint_url=work.endpoint, config=Config(signature_version="s3v4")) as client:
         credentials = await (await session.get_credentials()).get_frozen_credentials()
@@ -34,7 +34,7 @@ async def opened(work: Work) -> Signer:
 
 
 async def sign_all(signer: Signer, batches: list[list[str]]) -> int:
-    """Sign, and keep nothing; return how many URLs came out."""
+    """Sign, and keep nothing; return the number of URLs."""
     return sum([len((await signer.sign(batch)).urls) for batch in batches])
 
 

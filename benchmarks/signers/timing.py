@@ -1,4 +1,4 @@
-"""Signing alone: the same batches for every signer, repeated until the clock can be trusted."""
+"""Signing alone: the same batches for each signer, repeated until the clock can be trusted."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def timed(work: Work, sign_all: Callable[[list[list[str]]], int]) -> dict[str, f
     """
     Time one signer over the keys of a prefix, in batches of a page.
 
-    :param sign_all: Signs all batches and tells how many URLs came out.
+    :param sign_all: Signs all batches and returns the number of URLs.
     :return: ``signed``, ``seconds`` and ``cpu_seconds``, over as many rounds as half a second takes; one at least.
-    :raises ValueError: When a round signed another number of keys than it was given.
+    :raises ValueError: A round signed another number of keys than it was given.
     """
     keys = wanted(work.prefix)
     batches = [keys[start : start + PAGE] for start in range(0, len(keys), PAGE)]

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from presign_siblings.cli.environment import aws_environment
+from presign_siblings.cli.interrupt import Ended, ending
 from presign_siblings.cli.program import leave, readable
-from presign_siblings.errors import FAILED, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
+from presign_siblings.errors import FAILED, NO_MEMORY, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
 
@@ -111,7 +112,8 @@ def _print_request(line: str) -> None:
 @contextmanager
 def command(*, as_json: bool, quiet: bool, verbose: bool, **connection: Any) -> Iterator[Terminal]:
     """Give a command its terminal; an error in the block is reported, and ends the process with its exit code."""
-    with _heard(verbose=verbose), failures(as_json=as_json), aws_environment(**connection), failures(as_json=as_json):
+    reported = failures(as_json=as_json)
+    with ending(), _heard(verbose=verbose), reported, aws_environment(**connection), failures(as_json=as_json):
         yield Terminal(as_json, quiet)
 
 
@@ -142,9 +144,12 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except PresignSiblingsError as error:
         leave(str(error), FAILED, as_json=as_json)
     except KeyboardInterrupt as stop:
-        leave(f"stopped: {stop}" if stop.args else "stopped", STOPPED, as_json=as_json)
+        code = stop.code if isinstance(stop, Ended) else STOPPED
+        leave(f"stopped: {stop}" if stop.args else "stopped", code, as_json=as_json)
     except BrokenPipeError:
         raise  # click ends quietly
+    except MemoryError:
+        leave(NO_MEMORY, FAILED, as_json=as_json)
     except Exception as error:
         if is_no_thread(error):
             leave(NO_THREADS, FAILED, as_json=as_json)

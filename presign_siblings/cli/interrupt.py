@@ -1,8 +1,9 @@
-"""The first Ctrl-C stops at the next page, the second at once."""
+"""What signals do: they end a command as Ctrl-C does; the first stops a run at its next page, the second at once."""
 
 from __future__ import annotations
 
 import signal
+import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,44 @@ from presign_siblings.errors import STOPPED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
+
+
+class Ended(KeyboardInterrupt):
+    """
+    A signal ends the command.
+
+    :ivar code: Exit code of the signal, as shells have it.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = _code(number)
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """
+    Let SIGTERM, and SIGHUP of a terminal that closes, end the block as Ctrl-C does: else temporary files would stay.
+
+    A signal that the parent process ignores or handles, as with ``nohup``, stays as it is.
+    """
+    numbers = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise Ended(number)
+
+
+def _code(number: int) -> int:
+    return STOPPED - signal.SIGINT + number
 
 
 @dataclass(slots=True)
@@ -33,7 +72,7 @@ class StopRequest:
         """Note the first signal; end the work at once at the second."""
         if self:
             raise KeyboardInterrupt
-        self.code = STOPPED - signal.SIGINT + number
+        self.code = _code(number)
         with suppress(OSError, RuntimeError):  # the terminal is gone, or is printing another line
             self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 

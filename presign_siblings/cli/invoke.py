@@ -16,6 +16,7 @@ from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, Wro
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.manifest_link import manifest_url, page_url
+from processor.events import withheld
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 from processor.plural import plural
 
@@ -87,7 +88,8 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
 
 
 def _would(terminal: Terminal, deployed: Deployed, job_key: str | None, event: dict[str, Any]) -> None:
-    """Say what would be sent."""
+    """Say what would be sent, without the token that a record of the on-failure queue may hold."""
+    event, _ = withheld(event)
     if terminal.json:
         terminal.result({"dry_run": True, "function": deployed.named, "job_key": job_key, "event": event})
     else:

@@ -95,4 +95,7 @@ def refuse_taken(output: str) -> None:
 
 
 def _taken(output: str) -> WrongUseError:
+    path = Path(output)
+    if path.exists() and not path.is_file():  # a folder, a device, or a pipe such as bash's >(...)
+        return WrongUseError(f"{output} is not a new file; - is standard output")
     return WrongUseError(f"{output} exists already: name another file, or remove it")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROGRAM, JSON = "presign-siblings", "--json"
-_OF_LINK = re.compile(r"\?[^\s'\"]*Signature=[^\s'\")]*")  # the query of a link, which makes it a credential
+# The query of a link, which makes it a credential; also of one that is encoded within another, as mail programs do it.
+_OF_LINK = re.compile(r"\?[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*")
 
 
 class Command(NamedTuple):

@@ -6,8 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.program import PROGRAM
-from presign_siblings.cli.stop_changes import JOBS, RECORD, RESERVED
+from presign_siblings.cli.stop_changes import JOBS, RECORD
 from presign_siblings.remote.stopped import Stopped, reservation
+from presign_siblings.remote.switches import RESERVED
 
 if TYPE_CHECKING:
     from presign_siblings.cli.stop_changes import Changes
@@ -23,6 +24,7 @@ def stop_all(changes: Changes, named: str, *, now: bool, dry: bool) -> dict[str,
     :param dry:   Whether to change nothing, and only return what would be changed.
     """
     before = changes.switches()
+    now = now and RESERVED not in changes.refused  # what was not seen could not be restored
     # A chain may park as soon as the rules are off; it counts as stopped by this command.
     under_way = changes.under_way(stop=False)
     stopped = Stopped(

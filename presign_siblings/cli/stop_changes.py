@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -12,6 +12,7 @@ from presign_siblings.errors import NotFoundError
 from presign_siblings.remote import switches
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.stopped import MARK, StopRecord
+from presign_siblings.remote.switches import RESERVED
 from presign_siblings.session import words_of_aws
 from processor.errors import error_code
 from processor.plural import plural
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from presign_siblings.remote.function import Deployed
     from presign_siblings.remote.switches import Rule, Switches
 
-RESERVED = "reserved concurrency"
+T = TypeVar("T")
+
 JOBS, RECORD = "jobs", "record for the undoing"
 _GONE = "ResourceNotFoundException"
 
@@ -56,13 +58,19 @@ class Changes:
         """The names of the changes that were not made."""
         return frozenset({*self.gone, *self.refused})
 
-    def switches(self) -> Switches:
-        """Return the present state of rules, mappings and concurrency."""
-        return switches.switches(self._events, self._functions, self._deployed)
+    def switches(self, *, strict: bool = False) -> Switches:
+        """
+        Return the present state of rules, mappings and concurrency.
+
+        :param strict: Whether a refusal is raised; else it is noted, and what it hides is absent.
+        """
+        look = switches.ask if strict else self.look
+        return switches.switches(self._events, self._functions, self._deployed, look=look)
 
     def zero(self) -> str | None:
         """Return ``0`` if 0 is reserved now: nothing starts then."""
-        return "0" if switches.reserved(self._functions, self._deployed) == 0 else None
+        found = self.look(RESERVED, partial(switches.reserved, self._functions, self._deployed), None)
+        return "0" if found == 0 else None
 
     def attempt(self, name: str, call: Callable[[], object]) -> None:
         """Make a change; note a refusal, or that its target no longer exists."""
@@ -73,6 +81,12 @@ class Changes:
                 self.gone.append(name)
             else:
                 self.refused[name] = words_of_aws(error) or str(error)
+
+    def look(self, name: str, call: Callable[[], T], absent: T, /) -> T:
+        """Look something up; note a refusal, and return ``absent`` then."""
+        found = [absent]
+        self.attempt(name, lambda: found.append(call()))
+        return found[-1]
 
     def turn(self, rules: Iterable[Rule], *, on: bool) -> None:
         """Turn rules and schedules on or off."""
@@ -94,10 +108,7 @@ class Changes:
 
     def under_way(self, *, stop: bool) -> list[str]:
         """Return the keys of the jobs under way that are, or are not, asked to stop."""
-        found, jobs = list[str](), self._jobs
-        if jobs is not None:
-            self.attempt(JOBS, lambda: found.extend(jobs.under_way(stop=stop)))
-        return found
+        return [] if self._jobs is None else self.look(JOBS, partial(self._jobs.under_way, stop=stop), [])
 
     def _look_for_table(self) -> None:
         """Where the jobs table is gone, continue without: no job is under way then, and nothing is recorded."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.program import PROGRAM
-from presign_siblings.cli.stop_changes import RESERVED
 from presign_siblings.remote.stopped import reservation
+from presign_siblings.remote.switches import RESERVED
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def _stopped(result: dict[str, Any]) -> Iterator[str]:
     reserved, jobs = result["reserved_concurrency"], result["jobs_stopping"]
     if reserved["now"] != reserved["before"]:
         yield f"{RESERVED}: {reservation(reserved['before'])}, now {reserved['now']}"
+        yield "events that arrive now go to the on-failure queue at once: Lambda does not let them wait"
     if result["mappings_disabled"]:
         yield "messages wait while their queue keeps them, 4 days in the stack's own; no alarm reports one that expires"
     parks = plural(len(jobs), "job parks at its next page", "jobs park at their next page")
@@ -41,9 +42,15 @@ def _stopped(result: dict[str, Any]) -> Iterator[str]:
 
 
 def _undone(result: dict[str, Any]) -> Iterator[str]:
-    if result["reserved_concurrency"]:
+    reserved = result["reserved_concurrency"]
+    if reserved:
         zero_note = "; nothing starts: --undo --concurrency changes that"
-        yield f"{RESERVED}: {result['reserved_concurrency']}{zero_note * (result['reserved_concurrency'] == '0')}"
+        yield f"{RESERVED}: {reserved}{zero_note * (reserved == '0')}"
+    if reserved not in {None, "0"}:
+        yield (
+            "events that arrived during the stop are in the on-failure queue: replay those of submissions; the jobs of "
+            f"siblings are lost in {PROGRAM} status, and resume continues them"
+        )
     going = plural(len(result["jobs_continuing"]), "job that had", "jobs that had")
     yield f"continuing: {going} not parked yet; {PROGRAM} resume JOB continues a parked job"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.cli.stop_changes import RECORD, RESERVED
+from presign_siblings.cli.stop_changes import RECORD
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.stopped import NONE, Stopped, reservation
-from presign_siblings.remote.switches import Rule
+from presign_siblings.remote.switches import RESERVED, Rule
 from processor.plural import plural
 
 if TYPE_CHECKING:
@@ -46,15 +46,13 @@ def undo_stop_all(changes: Changes, named: Stopped, *, dry: bool) -> dict[str, A
 
 def _kept(changes: Changes, named: Stopped) -> Stopped | None:
     """Return the record, if there is one; switches that are named can be restored without it."""
-    found, record = list[Stopped | None](), changes.record
-    if record is not None:
-        changes.attempt(RECORD, lambda: found.append(record.read()))
+    found = None if changes.record is None else changes.look(RECORD, changes.record.read, None)
     if RECORD in changes.refused and named == Stopped():
         raise CommandError(
             f"nothing is restored: the jobs table {changes.table}, which records what was stopped: "
             f"{changes.refused[RECORD]}; --rule, --mapping and --concurrency restore without it"
         )
-    return found[0] if found else None
+    return found
 
 
 def _restore(changes: Changes, stopped: Stopped, reserve: int | None) -> None:
@@ -70,7 +68,7 @@ def _restore(changes: Changes, stopped: Stopped, reserve: int | None) -> None:
 
 def _state(changes: Changes) -> str:
     """Return the present state as a sentence."""
-    found = changes.switches()
+    found = changes.switches(strict=True)
     states = [f"{rule.name} is {'on' if rule.enabled else 'off'}" for rule in found.rules]
     states += [
         f"mapping {each.name} of queue {each.source} is {'on' if each.enabled else 'off'}" for each in found.mappings

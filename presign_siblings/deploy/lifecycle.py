@@ -7,6 +7,7 @@ S3 replaces a bucket's whole configuration at each put, so the present rules are
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from types_boto3_s3 import S3Client
 
+# What a function writes under its prefix: checkpoints, key maps, manifests and their pages.
+_OURS = re.compile(r"(^|/)(\.checkpoints/|\.keymaps/|[0-9a-f]{16}-[0-9a-f]{16}\.(jsonl|jsonl\.gz|html)$)")
+EXPIRES = "manifests-expire"
 TRANSITION = "TransitionDefaultMinimumObjectSize"
 
 
@@ -96,6 +100,10 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dr
         return
     ours = of_template(parameters)
     try:
+        told = _shared(s3, bucket, parameters, ours)
+        if told is not None:
+            merge = False
+            yield told
         if merge:
             verb, ids = ("would be added", missing(s3, bucket, ours)) if dry else ("added", put(s3, bucket, ours))
             yield f"lifecycle rules {verb} to s3://{bucket}: {', '.join(ids) or 'none is missing'}"
@@ -114,6 +122,24 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dr
     except ClientError as error:
         # A deployment works without the right to read or write the rules.
         yield f"note: the lifecycle rules of s3://{bucket} are left as they are: {error_code(error)}"
+
+
+def _shared(s3: S3Client, bucket: str, parameters: Mapping[str, str], ours: Sequence[Rule]) -> str | None:
+    """
+    Warn of a key that the function has not written, one of the first thousand: the rule for manifests would delete it.
+
+    :raises ClientError: The rules may not be read, or the keys not be listed.
+    """
+    if not any(each.startswith(EXPIRES) for each in missing(s3, bucket, ours)):
+        return None
+    prefix, own = parameters["ManifestPrefix"], parameters["ManifestKey"]
+    for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
+        if each["Key"] not in {own, prefix} and not _OURS.search(each["Key"][len(prefix) :]):
+            return (
+                f"warning: s3://{bucket}/{each['Key']} is no manifest. The rule {EXPIRES} deletes whatever is under "
+                f"{prefix} after {parameters['ManifestExpiryDays']} days, so no rule is added"
+            )
+    return None
 
 
 def kept(s3: S3Client, bucket: str, *, has_rule: bool) -> Iterator[str]:

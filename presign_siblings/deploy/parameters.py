@@ -126,7 +126,19 @@ def check(parameters: Mapping[str, str]) -> None:
             f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
+    _check_places(parameters)
     _check_environment(parameters)
+
+
+def _check_places(parameters: Mapping[str, str]) -> None:
+    """Refuse PDFs among the manifests: no job lists them, and the lifecycle rules would delete them."""
+    place = parameters["ManifestPrefix"]
+    for name in ("Prefix", "AllowedPrefix"):
+        if parameters["ManifestBucket"] in {"", parameters["BucketName"]} and parameters[name].startswith(place):
+            raise DeployError(
+                f"{name} is {parameters[name]}, under the ManifestPrefix {place} of the same bucket: no job lists what "
+                "is there, and the lifecycle rules delete it: name another ManifestPrefix, or a ManifestBucket"
+            )
 
 
 def _check_environment(parameters: Mapping[str, str]) -> None:

@@ -28,6 +28,12 @@ _STUCK = {
     ),
     "UPDATE_ROLLBACK_FAILED": "aws cloudformation continue-update-rollback --stack-name {0}, and then this again",
 }
+# IAM's words of a role with a policy that is not the stack's, and what to do.
+_HAS_POLICIES = "must delete policies first"
+_REVOKED = (
+    "revoke has left one, without which its links would live for up to 12 hours; after these: aws iam "
+    "delete-role-policy --role-name ROLE --policy-name AWSRevokeOlderSessions, then this again"
+)
 _STARTS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 
 
@@ -172,7 +178,8 @@ def wait(cloudformation: CloudFormationClient, stack: str, waiter: str, poll: fl
                 for each in reversed(list(takewhile(_is_no_start, events)))
                 if each["ResourceStatus"].endswith("_FAILED")
             ]
-            raise DeployError("\n".join([f"stack {name} failed:", *failed])) from error
+            steps = [_REVOKED] if any(_HAS_POLICIES in each for each in failed) else []
+            raise DeployError("\n".join([f"stack {name} failed:", *failed, *steps])) from error
 
 
 def _is_no_start(event: StackEventTypeDef) -> bool:
@@ -200,7 +207,8 @@ def _explaining(explanation: str, *faults: type[Exception]) -> Iterator[None]:
     """Add an explanation to Ctrl-C, or to one of these faults."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(explanation) from None
+    except KeyboardInterrupt as stop:
+        stop.args = (explanation,)
+        raise
     except faults as error:
         raise DeployError(f"{why(error)}; {explanation}") from error

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from presign_siblings.deploy.stacks import DeployError
+from processor.errors import error_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,11 +100,19 @@ def _is_of_commit(version: Version, named: str) -> bool:
 
 def prune(functions: LambdaClient, function: str, live: str) -> list[str]:
     """
-    Delete old versions; the live one and the newest stay.
+    Delete old versions; the live one, the newest, and those that an alias of somebody's names stay.
 
     :return: Numbers of the deleted versions.
     """
     old = [each.number for each in of_function(functions, function)[KEPT:] if each.number != live]
-    for number in old:
+    return [number for number in old if _deleted(functions, function, number)]
+
+
+def _deleted(functions: LambdaClient, function: str, number: str) -> bool:
+    try:
         functions.delete_function(FunctionName=function, Qualifier=number)
-    return old
+    except ClientError as error:
+        if error_code(error) != "ResourceConflictException":
+            raise
+        return False
+    return True

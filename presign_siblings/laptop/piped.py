@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.errors import naming
 from presign_siblings.manifests.location import STDIN, Place, place
 from presign_siblings.manifests.reader import opened
+from presign_siblings.manifests.sorted_runs import passing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ def piped(source: str | None) -> Place | None:
 @contextmanager
 def copied(pipe: Place) -> Iterator[Path]:
     """Copy a pipe into a private file while the block runs: a run reads the parts of its source as it needs them."""
-    with tempfile.NamedTemporaryFile(prefix="presign-siblings-") as copy:
+    with passing(tempfile.NamedTemporaryFile(prefix="presign-siblings-")) as copy:
         with naming(copy.name), opened(pipe, _no_client) as stream:
             shutil.copyfileobj(stream, copy)
             copy.flush()

@@ -14,6 +14,7 @@ from presign_siblings.errors import NO_THREADS, CommandError, is_no_thread
 from presign_siblings.laptop.kept_clients import KeptClients
 from presign_siblings.laptop.local_hops import LocalHops
 from presign_siblings.laptop.range_files import RangeFiles
+from processor.causes import why
 from processor.chain import Status
 from processor.errors import PresignSiblingsError, TerminalError
 from processor.job import SiblingPayload
@@ -163,5 +164,7 @@ def _worked(
         return Ended(LOST if error.is_resumable else FAILED, str(error))
     except (PresignSiblingsError, CommandError) as error:
         return Ended(LOST, str(error))
+    except OSError as error:  # of a file; or the first process is gone, and hears nothing
+        return Ended(LOST, why(error))
     teller.last()
     return Ended(DONE) if ended.status is Status.CONTINUED else Ended(PARKED, str(ended.body["reason"]))

@@ -10,7 +10,14 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.connections import reaching
 from presign_siblings.errors import WrongUseError
-from processor.job import DEFAULT_MANIFEST_PREFIX, MAX_HOPS_LIMIT, WEEK_SECONDS, DeploymentSettings, endpoint
+from processor.job import (
+    DEFAULT_MANIFEST_PREFIX,
+    MAX_HOPS_LIMIT,
+    WEEK_SECONDS,
+    DeploymentSettings,
+    endpoint,
+    source_bucket,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,8 +53,10 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     """
     Return the endpoint of S3, or ``None`` for AWS's own.
 
+    :raises InvalidEventError: The bucket is none that a job lists: the SDK has its own words for some of these.
     :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
     """
+    source_bucket("bucket", bucket)
     url = str(s3.meta.endpoint_url)
     if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
         return endpoint("the endpoint of S3", url)

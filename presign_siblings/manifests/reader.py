@@ -20,6 +20,7 @@ from processor.plural import plural
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from http.client import HTTPResponse
+    from urllib.error import HTTPError
 
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -124,7 +125,7 @@ def _response(url: str) -> HTTPResponse:
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
-            raise kind(f"{shown(url)} answered {refusal.code}{_hint(url, refusal.code)}") from None
+            raise kind(f"{shown(url)} answered {_told(url, refusal)}") from None
     except urllib.error.URLError as error:
         reason = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint is involved
         raise CommandError(f"cannot read {shown(url)}: {reason}") from None
@@ -135,10 +136,16 @@ def _response(url: str) -> HTTPResponse:
     return answer
 
 
-def _hint(url: str, status: int) -> str:
+def _told(url: str, answer: HTTPError) -> str:
+    """Return what a store answers in place of a manifest: its code and words, and what may help."""
+    from presign_siblings.manifests.refusals import READ_BYTES, refusal  # noqa: PLC0415 - mostly not needed
+
     if "X-Amz-" in url and not is_signed(url.partition("?")[2]):
-        return "; the URL has no signature: in quotes, or the shell cuts it at its first &"
-    return "; a presigned URL dies with its expiry or its session" if status == HTTPStatus.FORBIDDEN else ""
+        return f"{answer.code}; the URL has no signature: in quotes, or the shell cuts it at its first &"
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    told = refusal(answer.code, headers, answer.read(READ_BYTES))
+    is_bare = told.message == f"HTTP {HTTPStatus.FORBIDDEN:d}"
+    return told.message + "; a presigned URL dies with its expiry or its session" * is_bare
 
 
 def lines(stream: Counted) -> Iterator[bytes]:

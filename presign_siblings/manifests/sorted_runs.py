@@ -5,17 +5,19 @@ from __future__ import annotations
 import io
 import json
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from itertools import islice
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, TypeVar
 
 from presign_siblings.errors import naming
 from presign_siblings.manifests.entry import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
+T = TypeVar("T", bound=IO[bytes])
 RUN = 50_000  # lines that are sorted in memory at once
 
 
@@ -50,11 +52,21 @@ def of_key(entry: Entry) -> str:
     return entry.key
 
 
-def unnamed() -> BinaryIO:
+def unnamed() -> AbstractContextManager[BinaryIO]:
     """Open a file that has no name, and vanishes with the process."""
     import tempfile  # noqa: PLC0415 - a file in order, which most manifests are, needs none
 
-    return tempfile.TemporaryFile()
+    return passing(tempfile.TemporaryFile())
+
+
+@contextmanager
+def passing(file: T) -> Iterator[T]:
+    """Close a temporary file behind the block; what a full disk did not take of it was told, and is tried once more."""
+    try:
+        yield file
+    finally:
+        with suppress(OSError):
+            file.close()
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.errors import NotFoundError
 from processor.errors import error_code
-from processor.job import DeploymentSettings, Job
+from processor.events import Surroundings, one_of
+from processor.job import DeploymentSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from types_boto3_cloudformation import CloudFormationClient
     from types_boto3_lambda import LambdaClient
+
+    from processor.job import Job
 
 _UNKNOWN = frozenset({"ResourceNotFoundException", "ValidationError"})
 
@@ -63,14 +66,15 @@ class Deployed:
 
     def job(self, event: Mapping[str, object], now: datetime) -> Job | None:
         """
-        Return the job that a direct event asks for, by the function's own rules.
+        Return the job that an event asks for, by the function's own rules: a direct one, or any that it can read.
 
         :return: ``None`` where sosw's config row counts too, which only the function reads.
         :raises InvalidEventError: A field breaks its rule.
         """
         if self.environment.get("SOSW_CONFIG") != "none":
             return None
-        return Job.from_event(event, config={}, environment=self.environment, deployment=self.deployment, now=now)
+        around = Surroundings(self.environment, {}, self.deployment, delivery="", clock=lambda: now)
+        return one_of(event, around).run.job
 
 
 def of_function(functions: LambdaClient, name: str) -> Deployed:

@@ -32,13 +32,12 @@ def page_url(seen: JobSnapshot, now: datetime) -> str:
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: There is no page, or the URLs in it are dead.
     """
-    key = (seen.record.result or {}).get("page_key")
-    if seen.record.state == COMPLETE and key is None:
+    if seen.record.state == COMPLETE and "page_key" not in (seen.record.result or {}):
         raise CommandError(
             f"job {seen.record.job_id} has no page beside its manifest: --fresh --page (fresh and page in an event) "
             "makes both again, and the warning page_left_out says where it would have been too large"
         )
-    return _link(seen, str(key), now)
+    return _link(seen, seen.record.place.job.page_key(seen.record.job_id), now)
 
 
 def _link(seen: JobSnapshot, key: str, now: datetime) -> str:

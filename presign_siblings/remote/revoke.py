@@ -75,10 +75,16 @@ def signer_of(
     :param role_arn: The function's own role.
     :param secrets:  Client of Secrets Manager.
     :param iam:      Client of IAM.
-    :raises NotFoundError: The signing secret holds no access key, or the key's user is unknown.
+    :raises NotFoundError: The signing secret holds no access key, or the key's user is unknown; or another account's
+                           role signs, and one of this account may have its name.
     """
     secret, role = deployed.environment.get("SIGNING_SECRET"), deployed.environment.get("SIGNING_ROLE_ARN")
     if not secret:
+        if role and _account(role) != _account(role_arn):
+            raise NotFoundError(
+                f"{role} signs the links, a role of another account: there alone its sessions can be revoked (the "
+                "role's tab Revoke sessions in IAM's console)"
+            )
         return SigningRole((role or role_arn).rpartition("/")[2], is_the_functions=not role)
     try:
         key_id = str(json.loads(secrets.get_secret_value(SecretId=secret)["SecretString"])["aws_access_key_id"])
@@ -88,6 +94,10 @@ def signer_of(
         return SigningKey(iam.get_access_key_last_used(AccessKeyId=key_id)["UserName"], key_id)
     except ClientError as error:
         raise NotFoundError(f"IAM does not know whose key the signing secret holds: {error_code(error)}") from error
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
 
 
 def other_keys(signer: SigningKey, iam: IAMClient) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from presign_siblings import connections
 from processor.siblings import kill_switch
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.function import Deployed
 
+T = TypeVar("T")
+
 DEFAULT_BUS = "default"
+RESERVED = "reserved concurrency"
 # The arguments of ``UpdateSchedule``, which replaces the whole schedule.
 _SCHEDULE = frozenset(
     {
@@ -37,6 +41,18 @@ _SCHEDULE = frozenset(
 
 def _scheduler() -> Any:  # noqa: ANN401 - a client without types
     return connections.client("scheduler")
+
+
+class Look(Protocol):
+    """Looks something up; what continues without an answer notes the refusal, and returns ``absent``."""
+
+    def __call__(self, name: str, call: Callable[[], T], absent: T, /) -> T:
+        """Return the answer."""
+
+
+def ask(_name: str, call: Callable[[], T], _absent: T, /) -> T:
+    """Look something up; a refusal is raised."""
+    return call()
 
 
 def _ask(call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own answer
@@ -86,29 +102,40 @@ def switches(
     deployed: Deployed,
     buses: Sequence[str] = (DEFAULT_BUS,),
     scheduler: Callable[[], Any] = _scheduler,
+    look: Look = ask,
 ) -> Switches:
     """
     Read the switches of a function: what starts it under its bare ARN, the ARN in use, or that of its live alias.
 
     :param scheduler: Makes a client of EventBridge Scheduler, where there is a schedule.
+    :param look:      Asks, and says what becomes of a refusal.
     """
     qualifiers = (deployed.qualifier, deployed.environment.get("LIVE_ALIAS"))
     arns = dict.fromkeys((deployed.arn, *(f"{deployed.arn}:{each}" for each in qualifiers if each)))
-    places = ((bus, arn) for bus in buses for arn in arns)
-    rules = (f"{bus}/{name}" for bus, arn in places for name in kill_switch.rules_of(_ask, events, bus, arn))
+    places = [(bus, arn) for bus in buses for arn in arns]
+    rules = look(
+        "rules", lambda: [f"{bus}/{name}" for bus, arn in places for name in _rules(events, bus, arn)], list[str]()
+    )
     schedules = kill_switch.schedule_names(deployed.environment.get("SCHEDULER_SCHEDULES", ""))
     machine = deployed.environment.get("STATE_MACHINE_ARN")
-    states = {name: kill_switch.state_of(_ask, events, scheduler, name, machine) for name in (*rules, *schedules)}
+    asked = partial(kill_switch.state_of, _ask, events, scheduler)
+    states = {name: look(name, partial(asked, name, machine), None) for name in (*rules, *schedules)}
     known = (Rule(name, state in kill_switch.ENABLED) for name, state in states.items() if state is not None)
     names = dict.fromkeys((deployed.function, *(f"{deployed.function}:{each}" for each in qualifiers if each)))
-    queues = (found for name in names for found in _mappings(functions, name))
-    return Switches(tuple(known), reserved(functions, deployed), tuple(dict.fromkeys(queues)))
+    queues = look(
+        "mappings", lambda: [found for name in names for found in _mappings(functions, name)], list[Mapping]()
+    )
+    concurrency = look(RESERVED, partial(reserved, functions, deployed), None)
+    return Switches(tuple(known), concurrency, tuple(dict.fromkeys(queues)))
+
+
+def _rules(events: EventBridgeClient, bus: str, arn: str) -> Iterator[str]:
+    return kill_switch.rules_of(_ask, events, bus, arn)
 
 
 def reserved(functions: LambdaClient, deployed: Deployed) -> int | None:
     """Return the reserved concurrency; ``None`` where there is no reservation."""
-    found = functions.get_function_concurrency(FunctionName=deployed.function)
-    return found.get("ReservedConcurrentExecutions")
+    return functions.get_function_concurrency(FunctionName=deployed.function).get("ReservedConcurrentExecutions")
 
 
 def _mappings(functions: LambdaClient, name: str) -> Iterator[Mapping]:

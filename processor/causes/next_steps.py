@@ -4,6 +4,10 @@ from __future__ import annotations
 
 REGION = "name the bucket's region: --region, AWS_REGION"
 _SIGN_IN = "sign in again; a new session's credentials sign new URLs"
+_TOKEN = (
+    f"{_SIGN_IN}; a region that the account had to enable takes a regional STS's alone: "
+    "AWS_STS_REGIONAL_ENDPOINTS=regional"
+)
 _SSO = "sign in: aws sso login, with the same --profile"
 _STYLE = (
     "the store wants the bucket in the host name: S3_ADDRESSING_STYLE=virtual, or the profile's s3.addressing_style"
@@ -26,7 +30,7 @@ NEXT_STEPS = {
     "InvalidClientTokenId": _KEYS,
     "InvalidObjectState": "the object is archived: restore it first",
     "InvalidPathAccess": _STYLE,
-    "InvalidToken": _SIGN_IN,
+    "InvalidToken": _TOKEN,
     "NoSuchBucket": "check the bucket's name, and the endpoint",
     "NoSuchKey": "check the key; or the endpoint holds the bucket's name already: leave it out there",
     "NotSignedUp": "ask the account's owner",
@@ -45,6 +49,7 @@ NEXT_STEPS |= {"403": NEXT_STEPS["AccessDenied"], "404": NEXT_STEPS["NoSuchBucke
 NEXT_STEPS["AllAccessDisabled"] = NEXT_STEPS["AccountProblem"]
 
 _CONFIG = "correct ~/.aws/config, or what AWS_CONFIG_FILE names"
+_FILE = "save it as UTF-8 without a byte order mark, each section under one [name], each setting as name = value"
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: --profile, AWS_PROFILE"
 # Errors of the SDK that never reached a service: what they mean, and the next step.
 UNSENT = {
@@ -57,9 +62,9 @@ UNSENT = {
     "TokenRetrievalError": (None, _SSO),
     "PendingAuthorizationExpiredError": (None, _SSO),
     "CredentialRetrievalError": (None, "run the profile's credential_process, or its sign-in, by hand to see more"),
+    "ConfigParseError": (None, _FILE),
     **dict.fromkeys(
         (
-            "ConfigParseError",
             "InvalidChecksumConfigError",
             "InvalidConfigError",
             "InvalidDefaultsMode",
@@ -72,7 +77,7 @@ UNSENT = {
 }
 # Codes and errors of a session that has ended: no other try of this process can help.
 SIGNED_OUT = frozenset(
-    {code for code, step in NEXT_STEPS.items() if step == _SIGN_IN}
+    {code for code, step in NEXT_STEPS.items() if step in {_SIGN_IN, _TOKEN}}
     | {name for name, (_, step) in UNSENT.items() if step == _SSO}
 )
 

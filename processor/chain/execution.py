@@ -138,8 +138,14 @@ class Execution:
 
     async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that continues from it."""
-        self.lease.progress(outcome.checkpoint.counts.count)
-        return self._run.after(outcome.checkpoint, await self.store.save(outcome.checkpoint))
+        at, before = outcome.checkpoint, self._start.commit
+        self.lease.progress(at.counts.count)
+        try:
+            return self._run.after(at, await self.store.save(at))
+        except BaseException:
+            if at.commit is not None and (before is None or before.upload_id != at.commit.upload_id):
+                await self.sink.composer.forget(at.commit)  # no checkpoint names it
+            raise
 
     async def abort(self) -> None:
         """Drop everything that is stored: the run is over."""

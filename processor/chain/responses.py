@@ -146,7 +146,7 @@ class Responses:
         job, result = record.place.job, record.result or {}
         left = (record.expires_at - self.clock()) if record.expires_at else timedelta(seconds=job.expiry_seconds)
         keys = {"manifest_url": job.manifest_key_of(record.job_id)}
-        keys |= {"page_url": result["page_key"]} if "page_key" in result else {}
+        keys |= {"page_url": job.page_key(record.job_id)} if "page_key" in result else {}
         return {
             name: await client.generate_presigned_url(
                 "get_object",

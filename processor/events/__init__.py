@@ -3,7 +3,7 @@
 from processor.events.event_kinds import Batch, Invalid, One
 from processor.events.sqs import Message
 from processor.events.task_token import withheld
-from processor.events.triggers import Surroundings, is_batch, is_kept, read, read_one
+from processor.events.triggers import Surroundings, is_batch, is_kept, one_of, read, read_one
 from processor.events.unfit_event import unfit
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Surroundings",
     "is_batch",
     "is_kept",
+    "one_of",
     "read",
     "read_one",
     "unfit",

@@ -90,13 +90,13 @@ def read(event: object, around: Surroundings) -> One | Batch | Invalid:
 def read_one(event: object, around: Surroundings) -> One | Invalid:
     """Turn an event that is no batch into what it asks for."""
     try:
-        return _one(event, around)
+        return one_of(event, around)
     except InvalidEventError as error:
         # What a newer version wrote is no fault of the sender: once that version is back, the event is good.
         return Invalid(error.field, str(error), needs_error=isinstance(error, NewerVersionError) and is_kept(event))
 
 
-def _one(event: object, around: Surroundings) -> One:
+def one_of(event: object, around: Surroundings) -> One:
     """
     Read the run, and the place in it, that an event asks for.
 

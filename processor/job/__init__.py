@@ -43,6 +43,7 @@ from processor.job.job import Job
 from processor.job.key_range import KeyRange
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
+from processor.job.s3_names import source_bucket
 from processor.job.sample import Sample
 from processor.job.share import Share
 from processor.job.sibling_payload import MARKS, SiblingPayload
@@ -105,5 +106,6 @@ __all__ = [
     "check_version",
     "endpoint",
     "refuse_unknown",
+    "source_bucket",
     "split",
 ]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from processor.errors import InvalidEventError
 from processor.job import s3_names, times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Bound = TypeVar("Bound", int, datetime)
 
@@ -27,6 +31,8 @@ CLASSES = (
     "OUTPOSTS",
     "SNOW",
 )
+# Other tools match keys without a folder by **/, too, and either word by {a,b}; [{] is a brace itself.
+_OF_OTHERS = re.compile(r"(?<![^/])\*\*/|(?<!\[)\{[^{}]*(?:,|\Z)")
 _MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as 12h, 7d or P1D"
 
 
@@ -93,3 +99,20 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
     """
     if low is not None and high is not None and low > high:
         raise InvalidEventError(*upper, f"must be at least {lower[0]}, which is {lower[1]}")
+
+
+def check_globs(include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]]) -> None:
+    """
+    Refuse globs that other tools read otherwise: keys would be left out, or linked, without a word.
+
+    :param include: Where the globs are written, and the globs.
+    :param exclude: Likewise.
+    """
+    for label, named in (include, exclude):
+        strange = next((glob for glob in named if _OF_OTHERS.search(glob)), None)
+        if strange is not None:
+            rule = "must not hold **/ or {a,b}: * crosses slashes, and each ending is a glob of its own"
+            raise InvalidEventError(label, strange, rule)
+    if "*" in exclude[1]:
+        rule = "must not leave out every key; include alone takes only what it names"
+        raise InvalidEventError(exclude[0], "*", rule)

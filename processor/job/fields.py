@@ -323,7 +323,7 @@ class JobFields:
             metavar="GLOB",
             several=True,
             help="Take only keys of which what follows the prefix matches a glob: `*` any text, slashes too, `?` one "
-            "character, `[a-z]` one of these, `[!a-z]` one of the others.",
+            "character, `[a-z]` one of these, `[!a-z]` one of the others; `**/` and `{a,b}` are refused.",
         ),
     ] = ()
     exclude: Annotated[

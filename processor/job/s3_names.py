@@ -38,7 +38,14 @@ def bucket(field: str, value: object) -> str:
 def source_bucket(field: str, value: object) -> str:
     """Return a bucket name, or the ARN of an access point in its place; an alias is a bucket name, too."""
     name = text(field, value)
-    return name if _ACCESS_POINT.fullmatch(name) else bucket(field, name)
+    if is_access_point(name):
+        return name
+    if name.startswith("arn:"):
+        arn = "arn:aws:s3:<region>:<account>:accesspoint/<name>"
+        raise InvalidEventError(
+            field, value, f"must be a bucket's name, or the ARN of an access point in a region: {arn}"
+        )
+    return bucket(field, name)
 
 
 def is_access_point(bucket: object) -> bool:

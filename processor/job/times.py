@@ -10,7 +10,7 @@ from processor.job.validation import text
 
 _YEARS = range(1000, 9001)  # of an instant, so that dates before and after it can be computed
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSMHDW])")
+_SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSHDW])")  # M is a month in other tools
 _ISO_DURATION = re.compile(
     r"P(?=[0-9T])(?:([0-9]{1,9})W)?(?:([0-9]{1,9})D)?"
     r"(?:T(?=[0-9])(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,12})S)?)?"

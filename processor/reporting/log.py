@@ -17,9 +17,10 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# A presigned URL's secrets, anywhere in a line, and credentials under the names that AWS and people give them.
+# A presigned URL's secrets, anywhere in a line, also of one that is encoded within another (a mail's protected link),
+# and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
-    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)=)[^&\"\\\s]+"
+    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)(?:=|%(?:25)*3D))[^&\"\\\s]+"
     r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password|task_?token)\\*\"\s*:\s*\\*\")[^\"\\]+",
     re.IGNORECASE,
 )

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from dev.sample_objects import Item
 
 PDFS = 120
-# As long as the timeout itself: there is never time for a second page, so a sibling takes one page, on any machine.
+# As long as the timeout itself: there is never time for a second page, so each sibling lists one page, on any machine.
 ONE_PAGE_A_SIBLING = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"}
 
 
 class Deployed(NamedTuple):
-    """What the tests work with."""
+    """The emulated AWS, the stack on it, and the PDFs in its bucket."""
 
     emulator: Emulator
     stack: Stack
@@ -45,14 +45,14 @@ def _deployed() -> Iterator[Deployed]:
 
 @pytest.fixture(scope="session")
 def deployed() -> Iterator[Deployed]:
-    """Deploy what the tests of a process share."""
+    """Deploy the stack that the tests of a process share."""
     with _deployed() as shared:
         yield shared
 
 
 @pytest.fixture
-def apart() -> Iterator[Deployed]:
-    """Deploy once more, for a test that leaves the stack otherwise than it was."""
+def own_stack() -> Iterator[Deployed]:
+    """Deploy another stack, for a test that changes it."""
     with _deployed() as own:
         yield own
 

@@ -1,4 +1,4 @@
-"""A job on the deployed stack as a test sees it: its events, its record in the jobs table, its lines, its manifest."""
+"""A job on the deployed stack: its events, its record in the jobs table, its log lines, its manifest."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Deployed
 
 LOOK_SECONDS = 0.05
-SECONDS = 150.0  # within which anything that is waited for must come, on however busy a machine
+SECONDS = 150.0  # the longest wait for anything, on a busy machine
 OVER = frozenset({"complete", "parked", "failed"})
 
 SHOWN = ("job_id", "hop", "event", "verdict", "state", "reason", "count")
@@ -36,9 +36,9 @@ Record = dict[str, Any]
 
 class Job:
     """
-    One job with a manifest prefix of its own, so that no other test's job is the same, nor writes where it does.
+    A job with a manifest prefix of its own, so that no other test has the same job or writes to the same place.
 
-    :param event: Its other fields.
+    :param event: The event's other fields.
     """
 
     def __init__(self, deployed: Deployed, **event: Any) -> None:
@@ -52,7 +52,7 @@ class Job:
         self._job_key: str | None = None
 
     def start(self, event: dict[str, Any] | None = None) -> None:
-        """Deliver an event as EventBridge or a sibling does: Lambda takes it, and answers before it works."""
+        """Deliver an event asynchronously, as EventBridge or a sibling does."""
         self._functions.invoke(
             FunctionName=self.deployed.stack.function,
             InvocationType="Event",
@@ -61,13 +61,13 @@ class Job:
 
     @contextmanager
     def held(self, hop: int) -> Iterator[Record]:
-        """Start the job; its chain waits before a hop, with the hand-over to it written, until the block has ended."""
+        """Start the job; its chain waits before a hop, after the hand-over to that hop, until the block has ended."""
         with self.deployed.emulator.holding(f"hop-{hop}"):
             self.start()
             yield self.wait_for_hop(hop)
 
     def deliver(self, event: dict[str, Any]) -> None:
-        """Deliver an event and wait until the function is done with it, whether it answers or raises."""
+        """Deliver an event and wait until the function has answered or raised."""
         self._functions.invoke(FunctionName=self.deployed.stack.function, Payload=json.dumps(event))
 
     def ask(self, event: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
@@ -101,7 +101,7 @@ class Job:
         """Look at the record until a condition holds; return it."""
         deadline = time.monotonic() + seconds
         while (record := self.record()) is None or not until(record):
-            assert time.monotonic() < deadline, f"it did not come; the record: {record}\n{self._told()}"
+            assert time.monotonic() < deadline, f"no such record in time, but: {record}\n{self._summary()}"
             time.sleep(LOOK_SECONDS)
         return record
 
@@ -111,17 +111,17 @@ class Job:
 
     def wait_for_end(self, state: str, after: Record | None = None) -> Record:
         """
-        Wait until the run has ended, as it must.
+        Wait until the run has ended, and assert in which state.
 
-        :param after: Where it had ended before.
+        :param after: The record of an earlier end, which does not count.
         """
         revision = -1 if after is None else after["revision"]
         record = self.wait(lambda record: record["state"] in OVER and record["revision"] > revision)
-        assert record["state"] == state, f"{record}\n{self._told()}"
+        assert record["state"] == state, f"{record}\n{self._summary()}"
         return record
 
     def change(self, **values: bool | int) -> None:
-        """Set attributes of the record, as an operator would at the console."""
+        """Set attributes of the record, as an operator would in the console."""
         self._tables.update_item(
             TableName=self.deployed.stack.jobs,
             Key={"job_key": {"S": str(self._job_key)}},
@@ -134,7 +134,7 @@ class Job:
         )
 
     def age(self, holder: str) -> None:
-        """Let the lease of a holder that is gone run out, as the wait of its 45 seconds would."""
+        """Let the lease of a dead holder run out, without the wait of its 45 seconds."""
         # The condition may fail: another has taken the lease, or it has run out.
         with suppress(self._tables.exceptions.ConditionalCheckFailedException):
             self._tables.update_item(
@@ -146,17 +146,17 @@ class Job:
             )
 
     def manifests(self) -> list[str]:
-        """Return the keys of the manifests in its place."""
+        """Return the keys of the manifests under the job's prefix."""
         beside = (f"{self.place}.checkpoints/", f"{self.place}.keymaps/")
         return [key for key in self.objects() if not key.startswith(beside)]
 
     def objects(self) -> dict[str, str]:
-        """Return key and ETag of everything that the job has written."""
+        """Return key and ETag of each object that the job has written."""
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=stack.BUCKET, Prefix=self.place)
         return {each["Key"]: each["ETag"] for page in pages for each in page.get("Contents", [])}
 
     def uploads(self) -> list[str]:
-        """Return the ids of the unfinished uploads in its place."""
+        """Return the ids of the unfinished uploads under the job's prefix."""
         found = self._s3.list_multipart_uploads(Bucket=stack.BUCKET, Prefix=self.place).get("Uploads", [])
         return [each["UploadId"] for each in found if each["Key"].startswith(self.place)]
 
@@ -166,7 +166,7 @@ class Job:
         return gzip.decompress(body) if key.endswith(".gz") else body
 
     def prove(self, expected: Iterable[str]) -> Record:
-        """Assert that there is one manifest, of these keys and no others, each once, and that the record says so."""
+        """Assert that there is one manifest, of these keys and no others, each once, and that the record agrees."""
         record = self.record()
         assert record is not None
         assert record["state"] == "complete", record
@@ -183,26 +183,26 @@ class Job:
         return [line for line in self._tail().new() if line.get("job_id") == wanted]
 
     def _tail(self) -> Tail:
-        """Begin with the job: the emulator shows the first 10,000 events and no more."""
+        """Read from the job's beginning: the emulator returns the first 10,000 events and no more."""
         return Tail(self._logs, self.deployed.stack.logs, self._began)
 
-    def _told(self) -> str:
-        """Return what the log says, in short: events of the function, and what is none, such as a traceback."""
+    def _summary(self) -> str:
+        """Return the end of the log in short: the function's events, and other lines such as a traceback."""
         messages = [message.strip() for message in self._tail().messages()]
         lines = [(message, structured(message)) for message in messages if message]
-        told = [
+        summary = [
             " ".join(str(line.get(name)) for name in SHOWN if name in line) if line else message[:200]
             for message, line in lines
             if line or not message.startswith(QUIET)
         ]
-        return "\n".join(told[-60:])
+        return "\n".join(summary[-60:])
 
 
-def eventually(look: Callable[[], Any]) -> Any:
-    """Look until there is something; return it."""
+def eventually(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition returns something; return that."""
     deadline = time.monotonic() + SECONDS
-    while not (found := look()):
-        assert time.monotonic() < deadline, "it did not come"
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "nothing came in time"
         time.sleep(0.1)
     return found
 
@@ -214,7 +214,7 @@ def logged(running: Emulator, group: str, event: str, **fields: Any) -> list[Lin
 
 
 def given_up(deployed: Deployed) -> list[dict[str, Any]]:
-    """Take out of the queue of failed events those that Lambda has given up since the last look."""
+    """Take from the queue of failed events those that Lambda has given up since the last call."""
     sqs = boto3.client("sqs", **deployed.emulator.options)
     queue = sqs.get_queue_url(QueueName=f"{deployed.stack.function}_failed")["QueueUrl"]
     events = []

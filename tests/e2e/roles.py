@@ -1,4 +1,4 @@
-"""Credentials of a role, for tests of what it may do."""
+"""Credentials of a role, for tests of its rights."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 def as_role(running: Emulator, role: str) -> ClientOptions:
     """
-    Return client options with credentials of a function's role: its trust is widened to this account first.
+    Return client options with credentials of a function's role, whose trust is widened to this account first.
 
-    :param role: Its ARN.
+    :param role: The role's ARN.
     """
     account = f"arn:aws:iam::{ministack.ACCOUNT}:root"
     trust = {"Effect": "Allow", "Principal": {"AWS": account}, "Action": "sts:AssumeRole"}

@@ -38,13 +38,13 @@ class Store:
     """
     A running store.
 
-    :param endpoint: Of its S3 interface; path style.
+    :param endpoint: Endpoint of its S3 interface; path style.
     """
 
     endpoint: str
 
     def client(self) -> S3Client:
-        """Make a client, as plain as these stores want it."""
+        """Create a client with the plain settings that these stores need."""
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint,
@@ -64,7 +64,7 @@ def rclone(prepare: Callable[[Path], None] = lambda _: None) -> Iterator[Store]:
     """
     Run ``rclone serve s3`` on a folder of this machine.
 
-    :param prepare: Given the folder, whose folders are buckets, before the start: files are made faster than put.
+    :param prepare: Called with the folder, whose folders are buckets, before the start: files are faster made than put.
     """
     with _running("rclone", 1, _rclone, prepare) as store:
         yield store
@@ -80,7 +80,7 @@ def seaweedfs() -> Iterator[Store]:
 def _rclone(root: Path, ports: list[int]) -> list[str]:
     address = f"127.0.0.1:{ports[0]}"
     keys = ["--config", "/dev/null", "--auth-key", f"{ACCESS_KEY},{SECRET_KEY}"]
-    # Without the cache of writes it refuses names with control characters.
+    # Without the write cache it refuses names with control characters.
     files = ["--vfs-cache-mode", "writes", "--cache-dir", str(root / "cache")]
     return ["serve", "s3", str(root / "data"), "--addr", address, *keys, *files]
 
@@ -108,7 +108,7 @@ def _running(
     """
     Start a store, and end it.
 
-    :param count: Ports that it takes; the first is that of S3.
+    :param count: Number of ports; the first is that of S3.
     :raises StoreError: It does not answer in time; the message holds the end of its log.
     """
     path = Path(os.environ.get("STORES_VENV", REPOSITORY / ".venv-stores")) / "bin" / program
@@ -140,7 +140,7 @@ def _spawn(command: list[str], root: Path) -> subprocess.Popen[bytes]:
 
 
 def _answers(process: subprocess.Popen[bytes], store: Store) -> bool:
-    """Wait until a bucket can be made and written into; ``False`` when the store ended or stays silent."""
+    """Wait until a bucket can be created and written to; ``False`` if the store ended or does not answer."""
     client, deadline = store.client(), time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:

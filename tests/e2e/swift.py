@@ -1,4 +1,4 @@
-"""OpenStack Swift with its S3 interface on free loopback ports: a second opinion on signatures, from a real store."""
+"""OpenStack Swift with its S3 interface on free loopback ports: a second real store that verifies signatures."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ START_SECONDS = 30.0
 ATTEMPTS = 3
 STORES = ("account", "container", "object")
 
-# Builds a ring of one device for each store, then starts the four servers. Each makes a session of its own, so it is
-# ended by its process, never by the group. The standard input is a lifeline: when its other end closes, because the
-# starter ended in whatever way, all four end; and when any one of them does.
+# Builds a ring of one device for each store, then starts the four servers. Each creates a session of its own, so it is
+# ended by its process, never by the group. Standard input is a lifeline: when its other end closes, however the
+# starter ended, all four end; they also end when any one of them does.
 _BOOT = """
 import os, subprocess, sys, threading
 from swift.common.ring import RingBuilder
@@ -112,8 +112,8 @@ class Swift:
     """
     A running Swift.
 
-    :param endpoint: Of its S3 interface; path style.
-    :param ports:    Of all its servers.
+    :param endpoint: Endpoint of its S3 interface; path style.
+    :param ports:    Ports of all its servers.
     """
 
     endpoint: str
@@ -140,7 +140,7 @@ def running() -> Iterator[Swift]:
 
 
 def _place() -> Path:
-    """Return a directory whose file system keeps user xattrs, where Swift has its metadata."""
+    """Return a directory whose file system supports user xattrs, where Swift stores its metadata."""
     work = REPOSITORY / ".work"
     for place in (Path(tempfile.gettempdir()), work):
         place.mkdir(exist_ok=True)
@@ -192,12 +192,12 @@ def _spawn(python: Path, root: Path, ports: list[int]) -> subprocess.Popen[bytes
             stderr=log,
             env=environment,
             cwd=root,
-            start_new_session=True,  # a Ctrl-C is the starter's to answer
+            start_new_session=True,  # a Ctrl-C is for the starter
         )
 
 
 def _answers(process: subprocess.Popen[bytes], ports: list[int]) -> bool:
-    """Wait for all four servers; ``False`` when one ended (another took its port) or stays silent."""
+    """Wait for all four servers; ``False`` if one ended (another process took its port) or does not answer."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -215,7 +215,7 @@ def _answers(process: subprocess.Popen[bytes], ports: list[int]) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Let go of the lifeline, and wait until all servers have ended."""
+    """Close the lifeline, and wait until all servers have ended."""
     if process.stdin is not None:
         process.stdin.close()
     process.wait(START_SECONDS)

@@ -1,8 +1,8 @@
 """
-Several chains on the deployed stack: the template's own state machine gives out the ranges, real runtimes list them.
+Several chains on the deployed stack: the template's own state machine distributes the ranges, real runtimes list them.
 
-The emulator misses no heartbeat, and gives up a task whose first hop dies; the test then delivers the task's event once
-more, as Step Functions does.
+The emulator detects no missed heartbeat, and gives up a task whose first hop dies; the test then delivers the task's
+event again, as Step Functions does.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 CHAINS = 2  # the emulator runs all their ranges at once, each in a process of its own
 PACE = {"Timeout": "30", "ShutdownPeriod": "28", "PageSize": "3", "ReservedConcurrency": "40"}
 KILLS = 2
-LOOKS, SILENT_SECONDS = 12, 15  # what is given out too early costs a cold start, and meets a lease
+LOOKS, SILENT_SECONDS = 12, 15  # a task delivered too early costs a cold start, and meets a lease
 
 
 @pytest.fixture
-def wide(apart: Deployed) -> Deployed:
-    """Give each hop two seconds, and room for many at once."""
-    stack.update(apart.emulator, PACE)
-    functions = boto3.client("lambda", **apart.emulator.options)
-    functions.put_function_concurrency(FunctionName=apart.stack.function, ReservedConcurrentExecutions=40)
-    return apart
+def many_at_once(own_stack: Deployed) -> Deployed:
+    """Give each hop two seconds, and allow many at once."""
+    stack.update(own_stack.emulator, PACE)
+    functions = boto3.client("lambda", **own_stack.emulator.options)
+    functions.put_function_concurrency(FunctionName=own_stack.stack.function, ReservedConcurrentExecutions=40)
+    return own_stack
 
 
 class Shared:
-    """A job that several chains share, with what its state machine does."""
+    """A job that several chains share, and the work of its state machine."""
 
     def __init__(self, deployed: Deployed) -> None:
         self.job = Job(deployed, chains=CHAINS, concurrency=2)
@@ -66,7 +66,7 @@ class Shared:
         ]
 
     def kill(self) -> None:
-        """Kill every runtime; wait, as it were, until the leases have run out."""
+        """Kill each runtime, and let the leases run out."""
         for pid in runtimes(self._deployed.emulator.pid, self._deployed.stack.function):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -88,8 +88,8 @@ class Shared:
                     },
                 )
 
-    def give_out_again(self) -> None:
-        """Deliver the events of the tasks that are not done, as Step Functions does for a heartbeat that is missed."""
+    def deliver_again(self) -> None:
+        """Deliver the events of unfinished tasks again, as Step Functions does after a missed heartbeat."""
         record = self.job.record()
         if record is None or record["state"] in OVER:
             return
@@ -100,18 +100,18 @@ class Shared:
             if item["share"]["number"] not in done | at_work:
                 self.job.start({"chain": item})
         if done >= {item["share"]["number"] for item in items}:
-            self.job.start({"chain": json.loads(record["place"]), "task_token": "of a task that nobody waits for"})
+            self.job.start({"chain": json.loads(record["place"]), "task_token": "of an abandoned task"})
 
     def finish(self) -> None:
-        """Give out again whatever is silent, until the job is over; an event that met a live lease may be given up."""
+        """Deliver silent tasks again until the job is over; Lambda may give up an event that met a live lease."""
         for _ in range(LOOKS):
             with suppress(AssertionError):
                 self.job.wait(lambda record: record["state"] in OVER, seconds=SILENT_SECONDS)
                 return
-            self.give_out_again()
+            self.deliver_again()
 
     def plan(self, job_id: str) -> list[dict[str, Any]]:
-        """Return what the latest execution gives out."""
+        """Return the tasks of the latest execution."""
         place = f"{self.job.place}.checkpoints/{job_id}/"
         found = self._s3.list_objects_v2(Bucket=stack.BUCKET, Prefix=place)["Contents"]
         key = max(each["Key"] for each in found if each["Key"].endswith(".jsonl"))
@@ -119,38 +119,38 @@ class Shared:
         return [json.loads(line) for line in body.splitlines()]
 
 
-def test_an_execution_that_is_aborted_parks_its_job_and_one_resume_finishes_it(wide: Deployed) -> None:
-    """The stack's own rule tells the function; the next execution gives out what is left, and succeeds with the job."""
-    shared, states = Shared(wide), boto3.client("stepfunctions", **wide.emulator.options)
+def test_an_aborted_execution_parks_its_job_and_one_resume_finishes_it(many_at_once: Deployed) -> None:
+    """The stack's own rule invokes the function; the next execution does the rest, and succeeds with the job."""
+    shared, states = Shared(many_at_once), boto3.client("stepfunctions", **many_at_once.emulator.options)
     code, answer = shared.job.ask()
     assert (code, answer["status"], answer["chains"]) == (202, "continued", CHAINS)
     states.stop_execution(executionArn=answer["execution"])
     parked = shared.job.wait_for_end("parked")
-    assert parked["reason"] in {"chains_lost", "stopped"}  # a chain may have heard of the end before
+    assert parked["reason"] in {"chains_lost", "stopped"}  # a chain may have read of the end before
     done = sum(chain["state"] == "complete" for chain in shared.chains())
 
     code, answer = shared.job.ask({**json.loads(parked["place"]), "resume": True})
-    if code == HTTPStatus.OK:  # the last ranges had ended before they heard of the abort: only the joining was left
+    if code == HTTPStatus.OK:  # the last ranges had ended before they read of the abort: only the gathering was left
         assert answer["status"] == "complete"
     else:
         assert (code, answer["status"]) == (202, "continued")
         assert 0 < len(shared.plan(answer["job_id"])) <= parked["ranges"] - done
         shared.job.wait_for_end("complete", parked)
         shared.job.wait(lambda _: states.describe_execution(executionArn=answer["execution"])["status"] == "SUCCEEDED")
-    shared.job.prove(pdf_keys(wide))
+    shared.job.prove(pdf_keys(many_at_once))
     assert len(shared.chains()) > CHAINS
 
 
-def test_chains_whose_runtimes_are_killed_leave_one_exact_manifest(wide: Deployed) -> None:
-    """All of them at once, several times, in the midst of their ranges."""
-    shared = Shared(wide)
+def test_chains_whose_runtimes_are_killed_leave_one_exact_manifest(many_at_once: Deployed) -> None:
+    """All of them at once, several times, in the middle of their ranges."""
+    shared = Shared(many_at_once)
     shared.job.start()
     for _ in range(KILLS):
         shared.job.wait(
             lambda record: record["state"] in OVER or any(chain["state"] == "running" for chain in shared.chains())
         )
         shared.kill()
-        shared.give_out_again()
+        shared.deliver_again()
     shared.finish()
     shared.job.wait_for_end("complete")
-    shared.job.prove(pdf_keys(wide))
+    shared.job.prove(pdf_keys(many_at_once))

@@ -1,4 +1,4 @@
-"""The deployment, end to end: new code behind the alias, siblings that stay on it, roll-back, deletion."""
+"""The deployment, end to end: new code under the alias, siblings that stay on it, roll-back, deletion."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Account(NamedTuple):
         return boto3.client(service, **self.running.options)
 
     def deploy(self, **parameters: str) -> bool:
-        """Deploy, as the command line does; tell whether anything changed."""
+        """Deploy, as the command line does; return whether anything changed."""
         clients = self.client("cloudformation"), self.client("lambda")
         url = deploy.upload_template(self.client("s3"), stack.CODE_BUCKET)
         changed, _ = deploy.deploy(*clients, stack.STACK, parameters, poll=0.1, template_url=url)
         return changed
 
     def go_live(self, version: str) -> bool:
-        """Move the alias, as the command line does; tell whether it stood elsewhere."""
+        """Move the alias, as the command line does; return whether it pointed elsewhere."""
         return deploy.go_live(self.client("cloudformation"), self.client("lambda"), stack.STACK, version, poll=0.1)
 
     def upload(self, archive: Path) -> str:
@@ -56,7 +56,7 @@ class Account(NamedTuple):
         return deploy.upload(self.client("s3"), stack.CODE_BUCKET, archive)
 
     def live(self) -> tuple[str, str]:
-        """Return version and code behind the alias."""
+        """Return version and code of the alias."""
         found = self.client("lambda").get_function_configuration(FunctionName=LIVE)
         return found["Version"], found["CodeSha256"]
 
@@ -67,7 +67,7 @@ class Account(NamedTuple):
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    """Start the emulator and create the stack, a page a sibling, with PDFs in its bucket."""
+    """Start the emulator and create the stack, one page per sibling, with PDFs in its bucket."""
     with emulator.running() as running:
         created = stack.create(running, {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "20"})
         s3 = boto3.client("s3", **running.options)
@@ -77,7 +77,7 @@ def account() -> Iterator[Account]:
 
 
 def _new_code(folder: Path) -> Path:
-    """Return the package with one more file in it: other code, whose function does the same."""
+    """Return the package with one more file: its code differs, and works the same."""
     changed = folder / "changed.zip"
     changed.write_bytes(package.build(stack.host(), PACKAGES).read_bytes())
     with zipfile.ZipFile(changed, "a") as zipped:
@@ -85,8 +85,8 @@ def _new_code(folder: Path) -> Path:
     return changed
 
 
-def test_new_code_goes_live_and_an_old_version_comes_back(account: Account, tmp_path: Path) -> None:
-    """Nothing moves when nothing has changed; the older code and the older settings come back together."""
+def test_new_code_goes_live_and_an_old_version_can_be_restored(account: Account, tmp_path: Path) -> None:
+    """The alias stays when nothing has changed; the older code and the older settings return together."""
     first = account.live()
     assert not account.deploy()
     assert account.live() == first
@@ -103,16 +103,16 @@ def test_new_code_goes_live_and_an_old_version_comes_back(account: Account, tmp_
     assert settings["SUFFIX"] == ".pdf"
     assert not account.go_live(first[0])
     account.client("lambda").update_alias(FunctionName=account.stack.function, Name="live", FunctionVersion=second[0])
-    assert account.go_live(first[0]), "somebody had moved the alias by hand, and was told that it was there already"
+    assert account.go_live(first[0]), "an alias moved by hand was taken for the stack's"
     assert account.live() == first
 
-    assert account.deploy(), "the next deployment moves the alias to the newest again"
+    assert account.deploy(), "the next deployment left the alias on the older version"
     assert account.live() == second
     assert account.deploy(Suffix=".pdf")
 
 
 def test_siblings_stay_on_the_alias(account: Account) -> None:
-    """Under the name that started the chain, to its end; a sibling by the bare name would run what is not live yet."""
+    """To the end of the chain; under the function's bare name a sibling would run code that is not live yet."""
     account.client("lambda").invoke(FunctionName=LIVE, InvocationType="Event", Payload=b'{"fresh": true}')
     (complete,) = eventually(lambda: account.lines("complete", count=60))
     assert complete["hops"] == 4
@@ -130,8 +130,8 @@ def test_siblings_stay_on_the_alias(account: Account) -> None:
     assert all(f"[{version}]" in name for name in of_chain), of_chain
 
 
-def test_rules_of_several_prefixes_keep_the_time_of_their_event(account: Account) -> None:
-    """Each rule starts the job of its own prefix, and what it hands on has the event's time beside it."""
+def test_rules_of_several_prefixes_pass_on_the_time_of_their_event(account: Account) -> None:
+    """Each rule starts the job of its own prefix, with the event's time."""
     events, sqs = account.client("events"), account.client("sqs")
     copies = sqs.create_queue(QueueName="copies")["QueueUrl"]
     copied = sqs.get_queue_attributes(QueueUrl=copies, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -141,20 +141,20 @@ def test_rules_of_several_prefixes_keep_the_time_of_their_event(account: Account
         rule = f"presign_siblings_{name}"
         (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
         assert target["Arn"] == account.stack.live
-        # Nobody waits for the schedule: the same targets hear of an event instead, and a queue hears what they hear.
+        # Without a wait for the schedule: an event reaches the same targets, and a queue gets a copy.
         events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["test"]}))
         copy = {"Id": "copy", "Arn": copied, "InputTransformer": target["InputTransformer"]}
         events.put_targets(Rule=rule, Targets=[copy])
     began = datetime.now(UTC).replace(microsecond=0)
     events.put_events(Entries=[{"Source": "test", "DetailType": "Scheduled Event", "Detail": "{}"}])
 
-    heard: dict[str, datetime] = {}
-    while heard.keys() != set(prefixes.values()):
+    received: dict[str, datetime] = {}
+    while received.keys() != set(prefixes.values()):
         for message in eventually(lambda: sqs.receive_message(QueueUrl=copies).get("Messages")):
             job = json.loads(message["Body"])
             assert job.keys() == {"prefix", "time"}
-            heard[job["prefix"]] = datetime.fromisoformat(job["time"])
-    for prefix, instant in heard.items():
+            received[job["prefix"]] = datetime.fromisoformat(job["time"])
+    for prefix, instant in received.items():
         assert began <= instant <= datetime.now(UTC)
         listed = prefix.format(yyyy=f"{instant:%Y}", mm=f"{instant:%m}")
         assert eventually(partial(account.lines, "start", prefix=listed, hop=0))
@@ -173,13 +173,13 @@ def _further_prefix(account: Account, name: str, prefix: str) -> None:
     cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
-def test_messages_that_wait_too_short_are_refused_before_anything_changes(account: Account) -> None:
-    """A message would be handed out again while its job is at work."""
+def test_a_visibility_timeout_that_is_too_short_is_refused_before_anything_changes(account: Account) -> None:
+    """A message would be delivered again while its job is at work."""
     with pytest.raises(stacks.DeployError, match="QueueVisibilitySeconds is 59: it must be at least 60"):
         account.deploy(QueueVisibilitySeconds="59")
 
 
-def test_a_change_that_fails_says_which_resource_and_leaves_the_stack_working(account: Account) -> None:
+def test_a_failed_change_names_the_resource_and_leaves_the_stack_working(account: Account) -> None:
     """CloudFormation rolls it back; the alias has not moved."""
     before = account.live()
     with pytest.raises(stacks.DeployError, match="LambdaPresignSiblings"):
@@ -187,8 +187,8 @@ def test_a_change_that_fails_says_which_resource_and_leaves_the_stack_working(ac
     assert account.live() == before
 
 
-def test_tags_reach_what_is_in_the_stack_and_stay(account: Account) -> None:
-    """Who pays for it is asked of each resource; a later deployment that names none takes none away."""
+def test_tags_reach_the_stacks_resources_and_stay(account: Account) -> None:
+    """Costs are attributed by the tags of each resource; a later deployment without tags removes none."""
     functions = account.client("lambda")
     arn = functions.get_function(FunctionName="presign_siblings")["Configuration"]["FunctionArn"]
     assert functions.list_tags(Resource=arn)["Tags"]["application"] == "presign-siblings"
@@ -197,7 +197,7 @@ def test_tags_reach_what_is_in_the_stack_and_stay(account: Account) -> None:
 
 
 def test_a_deleted_stack_leaves_the_bucket_alone() -> None:
-    """And can be created again under the same names at once."""
+    """The stack can be created again under the same names at once."""
     with emulator.running() as running:
         created = stack.create(running, {})
         s3, cloudformation = boto3.client("s3", **running.options), boto3.client("cloudformation", **running.options)

@@ -30,7 +30,7 @@ SECONDS = "120"
 
 @pytest.fixture(autouse=True)
 def account(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the desk find the emulator as it would find AWS."""
+    """Point the desk at the emulator."""
     monkeypatch.delenv("AWS_SESSION_TOKEN")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -51,8 +51,8 @@ def event(job: Job, **fields: Any) -> str:
     return json.dumps({**job.event, **fields})
 
 
-def test_a_job_is_started_followed_and_its_manifest_used(deployed: Deployed, tmp_path: Path) -> None:
-    """From the invoke to the files."""
+def test_a_job_is_started_and_followed_and_its_manifest_is_used(deployed: Deployed, tmp_path: Path) -> None:
+    """From the invocation to the files."""
     job, keys = Job(deployed), sorted(pdf_keys(deployed))
     code, lines = desk("invoke", "--event", event(job), "--follow", "--timeout", SECONDS, "--stack", stack.STACK)
     assert code == 0, lines
@@ -60,28 +60,28 @@ def test_a_job_is_started_followed_and_its_manifest_used(deployed: Deployed, tmp
     assert (lines[-1]["state"], lines[-1]["count"]) == ("complete", len(keys))
 
     code, (jobs,) = desk("status", "--state", "complete")
-    (told,) = [each for each in jobs if each["job_id"] == lines[-1]["job_id"]]
-    assert (code, told["count"], told["source"]) == (0, len(keys), f"s3://{stack.BUCKET}/{stack.PREFIX}")
+    (shown,) = [each for each in jobs if each["job_id"] == lines[-1]["job_id"]]
+    assert (code, shown["count"], shown["source"]) == (0, len(keys), f"s3://{stack.BUCKET}/{stack.PREFIX}")
 
-    code, (report,) = desk("verify", told["manifest"], "--all", "--head", stack.BUCKET)
+    code, (report,) = desk("verify", shown["manifest"], "--all", "--head", stack.BUCKET)
     assert code == 0, report
     assert (report["count"], report["fetched"]) == (len(keys), len(keys))
     assert 0.4 * 86_400 < report["seconds_left"] < 0.6 * 86_400
 
-    code, (done,) = desk("download", told["manifest"], str(tmp_path / "pdfs"))
+    code, (done,) = desk("download", shown["manifest"], str(tmp_path / "pdfs"))
     assert (code, done["fetched"], done["failed"]) == (0, len(keys), 0)
     bodies = sorted(path.read_bytes() for path in (tmp_path / "pdfs").rglob("*") if path.is_file())
     assert bodies == sorted(item.body for item in deployed.items if item.is_pdf)
-    code, (again,) = desk("download", told["manifest"], str(tmp_path / "pdfs"))
+    code, (again,) = desk("download", shown["manifest"], str(tmp_path / "pdfs"))
     assert (code, again["fetched"], again["kept"]) == (0, 0, len(keys))
 
-    code, (page,) = desk("export", told["manifest"], "--as", "html", "--output", str(tmp_path / "index.html"))
+    code, (page,) = desk("export", shown["manifest"], "--as", "html", "--output", str(tmp_path / "index.html"))
     assert (code, page["count"]) == (0, len(keys))
     assert (tmp_path / "index.html").read_text().count("X-Amz-Signature=") == len(keys)
 
 
-def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
-    """Whoever has it needs no account; that of the page is for a recipient."""
+def test_the_manifests_own_url_is_enough_to_verify_it(deployed: Deployed) -> None:
+    """It needs no account; the page's URL is for a recipient."""
     job = Job(deployed, compression="gzip")
     wanted = ["--url", "--page-url", "--timeout", SECONDS]
     result = CliRunner().invoke(main, ["invoke", "--event", event(job, page=True), *wanted])
@@ -91,7 +91,7 @@ def test_the_manifests_own_url_will_do(deployed: Deployed) -> None:
     assert (status, body.count(b"X-Amz-Signature=")) == (200, len(pdf_keys(deployed)))
     assert desk("verify", url, "--sample", "3")[0] == 0
     code, (failure,) = desk("verify", f"{url[:-1]}{'0' if url[-1] != '0' else '1'}")
-    assert (code, "answered 403" in failure["error"]) == (1, True)
+    assert (code, "HTTP 403" in failure["error"]) == (1, True)
 
 
 def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:
@@ -116,13 +116,13 @@ def test_a_chain_is_stopped_watched_and_resumed(deployed: Deployed) -> None:
     assert (code, end["state"]) == (0, "complete")
     job.prove(pdf_keys(deployed))
     assert desk("watch", started["job_key"])[0] == 0
-    code, (told,) = desk("resume", started["job_key"])
-    assert (code, "is complete" in told["error"]) == (1, True)
+    code, (refused,) = desk("resume", started["job_key"])
+    assert (code, "is complete" in refused["error"]) == (1, True)
     assert desk("stop", started["job_key"])[1][0]["state"] == "complete"
 
 
 def test_everything_is_stopped_and_started_again(deployed: Deployed) -> None:
-    """The command that takes it back is part of the answer."""
+    """The answer holds the command that undoes the stop."""
     events = boto3.client("events", **deployed.emulator.options)
     functions = boto3.client("lambda", **deployed.emulator.options)
     rule = f"{deployed.stack.function}_schedule"
@@ -146,7 +146,7 @@ def test_everything_is_stopped_and_started_again(deployed: Deployed) -> None:
     job.prove(pdf_keys(deployed))
 
 
-def test_a_finished_manifest_answers_the_wait_at_once(deployed: Deployed) -> None:
+def test_a_finished_manifest_answers_at_once(deployed: Deployed) -> None:
     """The ledger has it: no sibling works again."""
     job = Job(deployed)
     first = desk("invoke", "--event", event(job), "--wait", "--timeout", SECONDS)[1][0]
@@ -154,10 +154,10 @@ def test_a_finished_manifest_answers_the_wait_at_once(deployed: Deployed) -> Non
     assert (code, second["verdict"], second["job_id"]) == (0, "finished", first["job_id"])
 
 
-def test_a_field_that_is_wrong_is_refused_before_anything_runs(deployed: Deployed) -> None:
-    """By the function's own allow-list, which is read from it."""
-    code, (told,) = desk("invoke", "s3://another-bucket/", "--function", deployed.stack.function)
-    assert (code, "ALLOWED_BUCKETS" in told["error"]) == (2, True)
+def test_a_wrong_field_is_refused_before_anything_runs(deployed: Deployed) -> None:
+    """By the function's own allow-list, which the desk reads."""
+    code, (refused,) = desk("invoke", "s3://another-bucket/", "--function", deployed.stack.function)
+    assert (code, "ALLOWED_BUCKETS" in refused["error"]) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -170,14 +170,14 @@ def test_a_field_that_is_wrong_is_refused_before_anything_runs(deployed: Deploye
         (("verify", f"s3://{stack.BUCKET}/none.jsonl"), "NoSuchKey"),
     ],
 )
-def test_what_is_not_there_ends_with_4(arguments: tuple[str, ...], why: str) -> None:
-    """And is named."""
-    code, (told,) = desk(*arguments)
-    assert (code, why in told["error"]) == (4, True), told
+def test_a_missing_resource_is_named_and_exits_with_4(arguments: tuple[str, ...], why: str) -> None:
+    """Function, stack, table, job or manifest."""
+    code, (failure,) = desk(*arguments)
+    assert (code, why in failure["error"]) == (4, True), failure
 
 
 def test_the_installed_program_runs(deployed: Deployed, tmp_path: Path) -> None:
-    """As pip puts it there: with all that it needs, away from the repository."""
+    """As pip installs it: with all that it needs, outside the repository."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     source = tmp_path / "source"
     source.mkdir()

@@ -1,4 +1,4 @@
-"""The guides "deploy" and "operate", followed step by step: every ``sh`` block, as the page has it, in order."""
+"""The guides "deploy" and "operate", followed step by step: each ``sh`` block, as the page has it, in order."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1200)]
 FUNCTION, LIVE = "presign_siblings", "presign_siblings:live"
 STACK, BUCKET = "presign-siblings", "reports"
 OUR_RULES = ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
-# Version 1 of the AWS CLI heeds AWS_ENDPOINT_URL for every service but SQS in us-east-1.
+# Version 1 of the AWS CLI obeys AWS_ENDPOINT_URL for each service but SQS in us-east-1.
 EMULATED = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }\n'
-INSTALLED = 'presign-siblings() { .venv/bin/python -m presign_siblings "$@"; }\n'  # as pip would put it there
-# A sibling a page: a chain that a guard can stop.
+INSTALLED = 'presign-siblings() { .venv/bin/python -m presign_siblings "$@"; }\n'  # as pip would install it
+# One page per sibling: a chain that a guard can stop.
 SIBLINGS = {"Timeout": "10", "ShutdownPeriod": "10", "PageSize": "10"}
 
 
 def blocks(document: str) -> Iterator[tuple[str, str]]:
-    """Yield heading and text of every block of a document that a reader is to run."""
+    """Yield heading and text of each block of a document that its reader is to run."""
     text = (REPOSITORY / "docs" / "guides" / document).read_text(encoding="utf-8")
     heading = ""
     for match in re.finditer(r"^#+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
@@ -49,9 +49,9 @@ def blocks(document: str) -> Iterator[tuple[str, str]]:
 
 class Reader:
     """
-    Somebody with a shell in the repository, credentials of the emulated account, and the two documents.
+    A reader with a shell in the repository, credentials of the emulated account, and the two documents.
 
-    :param folder: Where the shell stands: all of the repository is in it, by links, and what is written stays there.
+    :param folder: Working directory of the shell: the repository is linked into it, and written files stay there.
     """
 
     def __init__(self, running: Emulator, folder: Path) -> None:
@@ -69,7 +69,7 @@ class Reader:
         self._environment = {
             "PATH": f"{REPOSITORY / '.venv' / 'bin'}:{os.environ['PATH']}",
             "HOME": str(folder),
-            "XDG_CACHE_HOME": str(REPOSITORY / ".work" / "cache"),  # packages are made once for all runs of the tests
+            "XDG_CACHE_HOME": str(REPOSITORY / ".work" / "cache"),  # packages are built once for all test runs
             "AWS_ENDPOINT_URL": running.endpoint,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
@@ -85,7 +85,7 @@ class Reader:
         return boto3.client(service, **self.running.options)
 
     def run(self, text: str) -> str:
-        """Run a block, and end the test with what it wrote when it fails."""
+        """Run a block; if it fails, fail the test with its output."""
         done = subprocess.run(
             ["/bin/bash", "-euo", "pipefail", "-c", EMULATED + INSTALLED + text],
             cwd=self.folder,
@@ -102,7 +102,7 @@ class Reader:
         return logged(self.running, f"/aws/lambda/{FUNCTION}", event, **fields)
 
     def live(self) -> str:
-        """Return the version behind the alias."""
+        """Return the version of the alias."""
         return str(self.functions.get_alias(FunctionName=FUNCTION, Name="live")["FunctionVersion"])
 
     def queue(self, name: str) -> str:
@@ -110,7 +110,7 @@ class Reader:
         return str(self.client("sqs").get_queue_url(QueueName=f"{FUNCTION}_{name}")["QueueUrl"])
 
     def start(self, function: str = LIVE, **event: Any) -> None:
-        """Deliver an event that nobody waits for."""
+        """Deliver an event asynchronously."""
         self.functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(event))
 
 
@@ -128,11 +128,11 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
 
 
 def _deployed(reader: Reader, text: str, written: str) -> None:
-    """After each block of the first deployment."""
+    """Check each block of the first deployment."""
     if "make deploy" in text:
         assert "stack presign-siblings: deployed" in written
         assert reader.live() == "1"
-        # The bucket keeps its own rules: what would add ours is a command to run, and it does.
+        # The bucket keeps its own rules: a printed command adds ours.
         reader.run(next(line for line in written.splitlines() if line.startswith("aws s3api")))
         assert _rules(reader) == OUR_RULES
         assert "no changes" in reader.run(text)
@@ -153,12 +153,12 @@ def _rules(reader: Reader) -> list[str]:
 
 
 def _started(reader: Reader, text: str, _: str) -> None:
-    """After each other way to start a job."""
+    """Check each other way to start a job."""
     if "InvocationType" in text or "--invocation-type" in text:
         (line,) = eventually(lambda: [each for each in reader.lines("complete") if each["count"] == 40])
         assert line["manifest_key"].endswith(".gz")
     elif "send-message" in text:
-        # Until it is done: what the document does next, a new version, ends the workers of the emulator.
+        # Wait for its end: the document's next step, a new version, ends the emulator's workers.
         eventually(lambda: [line for line in reader.lines("complete", count=40) if "message_id" in line])
     else:
         rule = reader.client("events").describe_rule(Name=f"{FUNCTION}_invoices")
@@ -166,7 +166,7 @@ def _started(reader: Reader, text: str, _: str) -> None:
 
 
 def _changed(reader: Reader, text: str, written: str) -> None:
-    """After each block of "Change, update, roll back"."""
+    """Check each block of "Change, update, roll back"."""
     settings = reader.functions.get_function_configuration(FunctionName=LIVE)["Environment"]["Variables"]
     if "--tag" in text:
         assert (reader.live(), settings["COMPRESSION"]) == ("2", "gzip")
@@ -177,35 +177,35 @@ def _changed(reader: Reader, text: str, written: str) -> None:
         assert (reader.live(), settings["COMPRESSION"]) == ("1", "none")
         reader.functions.invoke(FunctionName=LIVE, Payload=b'{"prefix": "inbox/nothing/"}')
         (line,) = eventually(lambda: reader.lines("complete", count=0))
-        assert line["manifest_key"].endswith(".jsonl"), "the older version answers"
+        assert line["manifest_key"].endswith(".jsonl"), "the older version did not answer"
 
 
 def _second(reader: Reader, _text: str, written: str) -> None:
-    """After the second stack: its bucket is there, and the first one's function is as it was."""
+    """Check the second stack: its bucket exists, and the first one's function has not changed."""
     assert "s3://archive-manifests/manifests/" in written
     reader.s3.head_bucket(Bucket="archive-manifests")
     assert reader.live() == "1"
 
 
 def _make_siblings(reader: Reader) -> None:
-    """Have every further job take siblings, which is what there is to operate, and fill the stack with trouble."""
+    """Let each further job need siblings, which are to be operated, and let one event fail."""
     words = " ".join(f"--set {name}={value}" for name, value in SIBLINGS.items())
     reader.run(f"presign-siblings deploy --stack {STACK} --bucket {BUCKET} --code-bucket my-artifacts {words}")
-    # By the bare name: the emulator knows no on-failure destination of an alias.
+    # By the bare name: the emulator supports no on-failure destination of an alias.
     reader.start(FUNCTION, manifest_prefix="elsewhere/", prefix="inbox/nothing/")
-    # Here, not where it is needed: a change of the function in between would end a try, and the next one, which on
-    # AWS comes a minute later, would find the dead one's lease.
+    # Wait now, not where it is needed: a change of the function would end a try, and the next one, which on
+    # AWS comes a minute later, would meet the dead holder's lease.
     _given_up(reader)
 
 
 def _poisoned(reader: Reader) -> None:
-    """Let a message lie among the dead letters, as one does that came back five times."""
+    """Put a message among the dead letters, like one that was received five times."""
     message = json.dumps({"prefix": "inbox/2026/", "expiry_seconds": 0, "fresh": True})
     reader.client("sqs").send_message(QueueUrl=reader.queue("dead_letters"), MessageBody=message)
 
 
 def _given_up(reader: Reader) -> None:
-    """Wait until Lambda has given up the event that the role may not write the manifest of, and take others away."""
+    """Wait until Lambda has given up the event whose manifest the role may not write, and delete others."""
     sqs, url = reader.client("sqs"), reader.queue("failed")
 
     def given_up() -> list[str]:
@@ -237,7 +237,7 @@ def _no_completion(_reader: Reader, _text: str, written: str) -> None:
 
 
 def _parked(reader: Reader, text: str, _written: str) -> None:
-    """After every rule is off: a chain that starts now parks at its first hand-over."""
+    """Check the kill switch: a chain that starts now parks at its first hand-over."""
     if "enable-rule" in text:
         return
     reader.start(prefix="inbox/2025/", fresh=True)
@@ -245,7 +245,7 @@ def _parked(reader: Reader, text: str, _written: str) -> None:
 
 
 def _stood_still(reader: Reader, text: str, _written: str) -> None:
-    """After everything was stopped, and after it was started again."""
+    """Check that everything is stopped, and later that everything is started again."""
     reserved = reader.functions.get_function_concurrency(FunctionName=FUNCTION)["ReservedConcurrentExecutions"]
     (mapping,) = reader.functions.list_event_source_mappings(FunctionName=LIVE)["EventSourceMappings"]
     stopped = "--no-enabled" in text
@@ -253,7 +253,7 @@ def _stood_still(reader: Reader, text: str, _written: str) -> None:
 
 
 def _job_stopped(reader: Reader, _text: str, _written: str) -> None:
-    """After ``stop`` was set on the record."""
+    """Check that ``stop`` is set on the record."""
     key = json.loads((reader.folder / "start.json").read_text())["job_key"]
     item = reader.client("dynamodb").get_item(TableName=f"{FUNCTION}_jobs", Key={"job_key": {"S": key}})["Item"]
     assert item["stop"] == {"BOOL": True}
@@ -262,14 +262,14 @@ def _job_stopped(reader: Reader, _text: str, _written: str) -> None:
 
 
 def _resumed(reader: Reader, _text: str, _written: str) -> None:
-    """After the latest chain that parked was resumed: it is complete, with every PDF of its prefix."""
+    """Check that the parked chain was resumed: it is complete, with each PDF of its prefix."""
     parked = json.loads((reader.folder / "parked.json").read_text())
     (line,) = eventually(lambda: reader.lines("complete", job_id=parked["job_id"]))
     assert line["count"] == sum(key.startswith(parked["resume"]["job"]["prefix"]) for key in reader.keys)
 
 
 def _replayed(reader: Reader, _text: str, _written: str) -> None:
-    """After the event was sent again: the function has taken it out of the record."""
+    """Check that the event was sent again: the function has taken it out of the record."""
     record = json.loads((reader.folder / "record.json").read_text())
     assert record["requestPayload"]["manifest_prefix"] == "elsewhere/"
     sent = datetime.fromtimestamp((reader.folder / "record.json").stat().st_mtime, UTC)
@@ -277,7 +277,7 @@ def _replayed(reader: Reader, _text: str, _written: str) -> None:
 
 
 def _sent_again(reader: Reader, _text: str, _written: str) -> None:
-    """After the message was set right: its job is at work."""
+    """Check that the corrected message has started its job."""
     eventually(lambda: [line for line in reader.lines("start", prefix="inbox/2026/") if line["hop"] > 0])
 
 
@@ -304,8 +304,8 @@ OPERATING: dict[str, Callable[[Reader, str, str], None]] = {
 }
 
 
-def test_both_documents_hold_what_they_say(reader: Reader) -> None:
-    """A reader who types every line of them gets a stack, manifests, and out of each trouble again."""
+def test_both_guides_can_be_followed_to_the_end(reader: Reader) -> None:
+    """A reader who types each line gets a stack and manifests, and recovers from each failure."""
     steps = list(blocks("deploy.md"))
     for heading, text in steps:
         if heading != "Remove":
@@ -329,7 +329,7 @@ def _step(reader: Reader, heading: str, text: str, checks: dict[str, Callable[[R
         checks[heading](reader, text, written)
 
 
-def test_every_check_of_a_step_has_its_step() -> None:
-    """A heading that is renamed would let its check fall asleep."""
+def test_each_check_of_a_step_has_its_step() -> None:
+    """A renamed heading would disable its check unnoticed."""
     for document, checks in {"deploy.md": {*DEPLOYING}, "operate.md": {*BEFORE, *OPERATING}}.items():
         assert checks <= {heading for heading, _ in blocks(document)}

@@ -1,4 +1,4 @@
-"""Whatever is delivered twice to the deployed stack, at once or late, changes nothing."""
+"""An event that is delivered twice to the deployed stack, at once or late, changes nothing."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_the_same_job_submitted_many_times_at_once_runs_once(deployed: Deployed)
     job.prove(pdf_keys(deployed))
 
 
-def test_another_submitter_is_told_that_the_job_is_under_way(deployed: Deployed) -> None:
-    """And the chain continues as if nobody had asked."""
+def test_a_second_submission_is_answered_with_in_progress(deployed: Deployed) -> None:
+    """The chain continues undisturbed."""
     job = Job(deployed)
     with job.held(1) as before:
         status, body = job.ask()
@@ -56,8 +56,8 @@ def test_another_submitter_is_told_that_the_job_is_under_way(deployed: Deployed)
     job.prove(pdf_keys(deployed))
 
 
-def test_every_siblings_event_delivered_again_changes_nothing(roomy: Deployed) -> None:
-    """Each event that is seen in the table comes again at once, once more when the next is there, and after the end."""
+def test_each_siblings_event_delivered_again_changes_nothing(roomy: Deployed) -> None:
+    """Each place in the table is delivered again at once, with the next one, and after the end."""
     job = Job(roomy)
     job.start()
     payloads: list[dict[str, Any]] = []
@@ -74,13 +74,13 @@ def test_every_siblings_event_delivered_again_changes_nothing(roomy: Deployed) -
 
     answers = {job.ask(payload)[0] for payload in payloads}
 
-    assert answers == {200}  # with the manifest that is there
+    assert answers == {200}  # with the finished manifest
     assert job.record() == before
     assert job.objects() == written
 
 
-def test_a_job_asked_again_gets_the_same_manifest_under_a_fresh_url(deployed: Deployed) -> None:
-    """While the URLs in it live; nothing is listed or written again."""
+def test_a_finished_job_is_answered_with_the_same_manifest_under_a_fresh_url(deployed: Deployed) -> None:
+    """As long as its URLs live; nothing is listed or written again."""
     job = Job(deployed)
     job.start()
     job.wait_for_end("complete")
@@ -98,7 +98,7 @@ def test_a_job_asked_again_gets_the_same_manifest_under_a_fresh_url(deployed: De
     assert job.objects() == written
 
 
-def test_fresh_makes_a_new_manifest_and_the_next_plain_submission_gets_that_one(deployed: Deployed) -> None:
+def test_fresh_makes_a_new_manifest_which_the_next_submission_without_it_gets(deployed: Deployed) -> None:
     """It counts once: no sibling of the new run carries it on."""
     job = Job(deployed)
     job.start()
@@ -112,7 +112,7 @@ def test_fresh_makes_a_new_manifest_and_the_next_plain_submission_gets_that_one(
     assert len({job.body(key) for key in job.manifests()}) == 2  # other dates, other signatures
 
 
-def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(deployed: Deployed) -> None:
+def test_a_later_schedule_is_a_new_run_and_the_same_event_again_is_not(deployed: Deployed) -> None:
     """EventBridge delivers at least once; the next day's event has its own id and a later time."""
     scheduled = {"detail-type": "Scheduled Event", "source": "aws.events", "time": "2026-04-01T03:00:00Z", "id": "a-1"}
     job = Job(deployed)
@@ -128,8 +128,8 @@ def test_a_later_schedule_is_a_new_run_and_the_same_one_again_is_not(deployed: D
     assert len(job.manifests()) == 2
 
 
-def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
-    """A payload is input: with a ledger it cannot move the hop, nor name a run that the table does not know."""
+def test_a_forged_payload_is_refused(deployed: Deployed) -> None:
+    """A payload is input: with a ledger it can neither move the hop nor name a run that the table does not have."""
     job = Job(deployed)
     with job.held(2) as record:
         payload = json.loads(record["place"])
@@ -142,8 +142,8 @@ def test_a_forged_payload_gets_nowhere(deployed: Deployed) -> None:
     job.prove(pdf_keys(deployed))
 
 
-def test_a_chain_without_a_table_works_and_says_that_it_is_not_fenced(deployed: Deployed) -> None:
-    """One warning, by the first hop alone; no record is written."""
+def test_a_chain_without_a_table_works_and_warns_that_it_is_not_fenced(deployed: Deployed) -> None:
+    """Only the first hop warns; no record is written."""
     job = Job(deployed)
     with _variable(deployed, "JOBS_TABLE", None):
         status, body = job.ask()

@@ -1,4 +1,4 @@
-"""Whatever ends the one who started it, the emulated AWS leaves no process."""
+"""The emulated AWS leaves no process, however its starter ends."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SECONDS = 60.0  # within which the emulator must have ended, on however busy a machine
+SECONDS = 60.0  # the longest wait for the emulator's end, on a busy machine
 
 STARTER = """
 import time
@@ -47,7 +47,7 @@ def _lives(group: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> None:
-    """Not even when it is killed: the emulator sees the end of its standard input."""
+    """Not even when the starter is killed: the emulator sees the end of its standard input."""
     with subprocess.Popen(
         [sys.executable, "-c", STARTER],
         cwd=REPOSITORY,
@@ -67,7 +67,7 @@ def test_no_process_and_no_file_outlives_the_starter(number: signal.Signals) -> 
 
 
 def _function(running: Emulator, code: str) -> LambdaClient:
-    """Make a function named ``small``, whose handler is ``small.handler``."""
+    """Create a function named ``small``, whose handler is ``small.handler``."""
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("small.py", code)
@@ -87,8 +87,8 @@ def _function(running: Emulator, code: str) -> LambdaClient:
     return functions
 
 
-def test_no_line_of_an_invocation_is_lost_however_many_there_are() -> None:
-    """What a busy machine has not read when the function answers is as far behind as all of these lines."""
+def test_no_log_line_of_an_invocation_is_lost_however_many_there_are() -> None:
+    """On a busy machine all of these lines may still be unread when the function answers."""
     with emulator.running() as running:
         functions = _function(running, "def handler(event, context):\n    print('x\\n' * 400_000, 'last', sep='')\n")
         functions.invoke(FunctionName="small")
@@ -131,10 +131,10 @@ def _wait_for(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("fails", "tries"), [(False, ["first", "second"]), (True, ["first", "second", "second"])])
-def test_a_function_that_is_changed_while_it_works_ends_its_work_and_then_has_the_new_settings(
+def test_a_function_that_is_changed_during_its_work_finishes_it_before_the_new_settings_apply(
     tmp_path: Path, *, fails: bool, tries: list[str]
 ) -> None:
-    """As in Lambda: nothing is killed, and neither a second try nor a later event meets the settings of before."""
+    """As in Lambda: nothing is killed, and neither a second try nor a later event has the old settings."""
     with emulator.running() as running:
         functions = _function(running, FAILS_ONCE)
         event = json.dumps({"here": str(tmp_path), "fails": fails})
@@ -148,7 +148,7 @@ def test_a_function_that_is_changed_while_it_works_ends_its_work_and_then_has_th
 
 
 def test_an_event_waits_for_concurrency_however_long_the_function_works(tmp_path: Path) -> None:
-    """As in Lambda: a throttle is no failure, which two retries follow and no more."""
+    """As in Lambda: a throttle is not a failure, which is retried only twice."""
     with emulator.running() as running:
         functions = _function(running, WAITS)
         functions.put_function_concurrency(FunctionName="small", ReservedConcurrentExecutions=1)
@@ -161,8 +161,8 @@ def test_an_event_waits_for_concurrency_however_long_the_function_works(tmp_path
             _wait_for(tmp_path / number)
 
 
-def test_it_listens_on_the_loopback_interface_only() -> None:
-    """It takes any command of the account: nobody else may reach it."""
+def test_the_emulator_listens_on_the_loopback_interface_only() -> None:
+    """It obeys any command of the account, so no other machine may reach it."""
     with emulator.running() as running:
         port = int(running.endpoint.rpartition(":")[2])
         # Columns 2 and 4: address and state, 0A is LISTEN; 0100007F is 127.0.0.1.
@@ -175,8 +175,10 @@ def test_it_listens_on_the_loopback_interface_only() -> None:
         assert [address.split(":")[0] for address in listening if address.endswith(f":{port:04X}")] == ["0100007F"]
 
 
-def test_a_missing_environment_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Instead of a traceback."""
+def test_a_missing_environment_is_named_with_the_command_that_makes_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """There is no traceback."""
     monkeypatch.setenv("EMULATOR_VENV", str(tmp_path))
     with pytest.raises(ministack.EmulatorError, match="make install"):
         ministack.interpreter()

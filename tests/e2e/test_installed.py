@@ -29,7 +29,7 @@ TEMPLATES = "cloudformation"
 
 
 def pythons() -> dict[str, Path]:
-    """Return the supported Pythons that this machine has, by version."""
+    """Return the supported Pythons of this machine, by version."""
     found = {f"{sys.version_info[0]}.{sys.version_info[1]}": Path(sys.executable)}
     for version in ("3.11", "3.12", "3.13"):
         of_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
@@ -40,8 +40,8 @@ def pythons() -> dict[str, Path]:
                 "-c",
                 "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])",
             ]
-            said = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
-            if said == version:
+            answered = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+            if answered == version:
                 found.setdefault(version, candidate)
     return found
 
@@ -57,7 +57,7 @@ def block(document: str, heading: str, language: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel as ``pip install .`` would, from what a clone holds and nothing else."""
+    """Build the wheel as ``pip install .`` would, from the files of a clone and nothing else."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
@@ -85,7 +85,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[dict[str, str]]:
-    """Start an AWS with the bucket of the examples; return what a shell needs to reach it."""
+    """Start an AWS with the bucket of the examples; return the environment that reaches it."""
     with emulator.running() as running:
         s3: Any = boto3.client("s3", **running.options)
         s3.create_bucket(Bucket="reports")
@@ -102,10 +102,10 @@ def account() -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("version", pythons())
-def test_the_wheel_alone_runs_what_the_readme_promises(
+def test_the_wheel_alone_runs_the_readmes_commands(
     version: str, wheel: Path, account: dict[str, str], tmp_path: Path
 ) -> None:
-    """In an empty environment and an empty folder: nothing of the checkout can help."""
+    """In an empty environment and an empty folder: the checkout cannot help."""
     venv = tmp_path / "venv"
     subprocess.run([pythons()[version], "-m", "venv", venv], check=True)
     pip: list[str | Path] = [
@@ -118,7 +118,7 @@ def test_the_wheel_alone_runs_what_the_readme_promises(
         "--no-compile",
     ]
     subprocess.run([*pip, "--no-deps", "--require-hashes", "-r", REPOSITORY / "requirements" / "run.txt"], check=True)
-    subprocess.run([*pip, "--no-index", wheel], check=True)  # fails when the lock leaves a requirement open
+    subprocess.run([*pip, "--no-index", wheel], check=True)  # fails if the lock lacks a requirement
     desk = tmp_path / "desk"
     desk.mkdir()
     environment = account | {"PATH": f"{venv / 'bin'}:{os.defpath}", "HOME": str(tmp_path)}
@@ -135,8 +135,8 @@ def test_the_wheel_alone_runs_what_the_readme_promises(
     assert {"manifest.jsonl", "index.html"} <= {path.name for path in desk.iterdir()}
 
     (desk / "example.py").write_text(block("docs/guides/python.md", "Run a job, and read a manifest", "python"))
-    said = run("python", "example.py").splitlines()
-    assert (said[0].startswith(f"{PDFS} links until "), len(said)) == (True, PDFS + 1)
+    output = run("python", "example.py").splitlines()
+    assert (output[0].startswith(f"{PDFS} links until "), len(output)) == (True, PDFS + 1)
 
     where = "from presign_siblings.deploy import package, template; import processor.app"
     where += "; print(len(template.load()['Resources']), all(lock.exists() for lock in package.LOCKS.values()))"
@@ -145,8 +145,8 @@ def test_the_wheel_alone_runs_what_the_readme_promises(
     assert "--stack" in run("presign-siblings", "deploy", "--help")
 
 
-def test_every_file_of_the_packages_ships(wheel: Path) -> None:
-    """A page or a lock that is left out is missed only when a command needs it."""
+def test_each_file_of_the_packages_ships(wheel: Path) -> None:
+    """A missing page or lock shows only when a command needs it."""
     with zipfile.ZipFile(wheel) as zipped:
         shipped = {name for name in zipped.namelist() if ".dist-info/" not in name}
     files = [path for name in SHIPPED for path in (REPOSITORY / name).rglob("*")]

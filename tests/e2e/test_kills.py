@@ -1,8 +1,8 @@
 """
-Real runtimes, killed at random instants of real chains: each manifest is exact all the same.
+Real runtimes are killed at random instants of real chains; each manifest is exact all the same.
 
-All workers are killed at once, as a host that goes down does: so whoever held a lease then is surely dead, and the
-lease may be aged, which is what waiting for it would do. What counts as a kill is a hop that held its lease then.
+All workers are killed at once, as when a host goes down: the holder of each lease is surely dead then, and the lease
+may be aged instead of waited for. A kill counts if a hop held its lease.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ pytestmark = pytest.mark.e2e
 
 KILLS = int(os.environ.get("KILLS", "8"))  # `make soak` has more
 SEED = int(os.environ.get("KILLS_SEED", "4"))
-STILL_SECONDS = 180.0  # without a write to any record, on however busy a machine: then it hangs
+STILL_SECONDS = 180.0  # without a write to any record, on a busy machine: longer means that it hangs
 DEAD_SECONDS = LEASE.total_seconds() + 5  # without a write: no holder is alive, or it would have renewed its lease
 LOOK_SECONDS = 0.02
-HOP_SECONDS = 0.3  # a kill comes within this after a claim was seen: before, in and after the hop's writes
+HOP_SECONDS = 0.3  # a kill comes within this time after a claim was seen: before, in and after the hop's writes
 # A line of each of these keys is some 6 kB, so that a few pages fill a part of 5 MiB, and the chain carries an upload.
 HEAVY = f"{stack.PREFIX}heavy/"
 HEAVY_KEYS = [f"{HEAVY}{number:04}" + "\u0444" * 490 + ".pdf" for number in range(1800)]
@@ -50,7 +50,7 @@ class Attacked:
 
     :param expected: The keys that its manifest must hold.
     :param killed:   Holders that died while they held its lease.
-    :param starts:   How often it was submitted: once, and whenever Lambda had given an event of its chain up.
+    :param starts:   How often it was submitted: once, and each time Lambda had given up an event of its chain.
     """
 
     job: Job
@@ -64,7 +64,7 @@ class Attacked:
         self.starts += 1
 
     def was_killed(self) -> bool:
-        """Take note of the holder that has just died; wait, as it were, until its lease has run out."""
+        """Record the holder that has just died, and let its lease run out; return whether one held it."""
         record = self.job.record()
         if record is None or record["state"] in OVER:
             return False
@@ -78,8 +78,8 @@ class Attacked:
         """Whether a hop has begun since the last kill."""
         return record is not None and record["state"] == "running" and record["holder"] not in self.killed
 
-    def go_on(self, events: list[dict[str, Any]]) -> None:
-        """Start the job again when Lambda has given up an event of it and nothing works on it."""
+    def continue_after(self, events: list[dict[str, Any]]) -> None:
+        """Start the job again if Lambda has given up an event of it and no hop works on it."""
         if self.job.place not in {event.get("job", event).get("manifest_prefix") for event in events}:
             return
         record = self.job.record()
@@ -103,7 +103,7 @@ def heavy(roomy: Deployed) -> Iterator[list[str]]:
 
 
 def _kill(deployed: Deployed, attacked: list[Attacked]) -> int:
-    """Kill every runtime; return how many of them held a lease."""
+    """Kill each runtime; return how many leases were held."""
     for pid in runtimes(deployed.emulator.pid, deployed.stack.function):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -111,7 +111,7 @@ def _kill(deployed: Deployed, attacked: list[Attacked]) -> int:
 
 
 def _run_under_attack(deployed: Deployed, attacked: list[Attacked], draw: random.Random, wanted: int) -> int:
-    """Run jobs to their end, and kill their runtimes on the way."""
+    """Run jobs to their end while their runtimes are killed; return the number of kills."""
     kills, seen, moved_at, started_at = 0, list[Any](), time.monotonic(), time.monotonic()
     for each in attacked:
         each.start()
@@ -137,7 +137,7 @@ def _run_under_attack(deployed: Deployed, attacked: list[Attacked], draw: random
             kills += _kill(deployed, attacked)
         events = given_up(deployed)
         for each in attacked:
-            each.go_on(events)
+            each.continue_after(events)
         time.sleep(LOOK_SECONDS)
 
 
@@ -146,16 +146,16 @@ def _is_over(record: Record | None) -> bool:
 
 
 def _light(deployed: Deployed) -> tuple[dict[str, Any], list[str]]:
-    """Return a key range that holds none of the heavy keys, and what is in it."""
+    """Return a key range without the heavy keys, and its keys."""
     first, last = f"{stack.PREFIX}0", f"{stack.PREFIX}:"
     return {"start_after": first, "end_at": last}, [key for key in pdf_keys(deployed) if first < key <= last]
 
 
 @pytest.mark.timeout(1800)
-def test_killed_runtimes_cost_no_key_and_repeat_none(
+def test_killed_runtimes_lose_and_repeat_no_key(
     roomy: Deployed, heavy: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three chains at a time, of tokens, of ranges and with a multipart upload: all complete, whatever dies."""
+    """Three chains at a time, by tokens, by ranges and with a multipart upload: all complete, whatever dies."""
     draw, kills = random.Random(SEED), 0
     done: list[Attacked] = []
     light, light_keys = _light(roomy)
@@ -168,13 +168,13 @@ def test_killed_runtimes_cost_no_key_and_repeat_none(
         kills += _run_under_attack(roomy, attacked, draw, KILLS - kills)
         done += attacked
     with capsys.disabled():
-        told = f"{kills} kills of {len(done)} chains, {sum(each.starts for each in done)} starts"
+        counts = f"{kills} kills of {len(done)} chains, {sum(each.starts for each in done)} starts"
         left = sum(len(each.job.uploads()) for each in done)
-        print(f"\nseed {SEED}: {told}, {left} uploads left to the bucket's rule")  # noqa: T201 - the file's finding
+        print(f"\nseed {SEED}: {counts}, {left} uploads left to the bucket's rule")  # noqa: T201 - the file's finding
     for each in done:
         result = json.loads(each.job.prove(each.expected)["result"])
-        # Of ranges each ends with a page that may be short; what one chain of tokens reads is known.
+        # Each range ends with a page that may be short; the number of pages of a chain by tokens is known.
         pages = -(-len(each.expected) // each.job.event["page_size"])
         assert result["pages"] == pages if each.job.event.get("concurrency") == 1 else result["pages"] >= pages
-        # A hop that dies before the first checkpoint that names its upload leaves one that nobody knows of.
+        # A hop that dies before the first checkpoint that names its upload leaves an upload that no record names.
         assert len(each.job.uploads()) <= len(each.killed)

@@ -1,4 +1,4 @@
-"""The package for this machine runs on its own."""
+"""The package for this machine runs without anything else."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# What Lambda does at a cold start, with the package and the standard library on the path and nothing else; then a
-# client of each service that the function or sosw may ask for.
+# A cold start as Lambda makes it, with only the package and the standard library on the path; then a
+# client of each service that the function or sosw may call.
 COLD_START = """
 import sys
 sys.path.insert(0, sys.argv[1])
@@ -39,7 +39,7 @@ print(lambda_handler.__name__)
 
 
 def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
-    """Nothing that pruning took away is missed, and nothing comes from this machine."""
+    """No module that pruning removed is needed, and none comes from this machine."""
     with zipfile.ZipFile(package.build(stack.host(), PACKAGES)) as zipped:
         zipped.extractall(tmp_path)
     environment = {"AWS_REGION": "eu-west-1", "AWS_LAMBDA_FUNCTION_NAME": "presign_siblings", "SOSW_CONFIG": "none"}
@@ -55,22 +55,22 @@ def test_the_handler_starts_from_the_package_alone(tmp_path: Path) -> None:
 
 
 def test_a_package_is_built_once_for_the_same_input() -> None:
-    """The second call finds the first one's file."""
+    """The second call returns the first one's file."""
     first = package.build(stack.host(), PACKAGES)
     written = first.stat().st_mtime_ns
     assert package.build(stack.host(), PACKAGES) == first
     assert first.stat().st_mtime_ns == written
 
 
-def test_the_same_input_gives_the_same_bytes_and_few_of_them(tmp_path: Path) -> None:
-    """The package for Lambda, made twice from nothing: whoever builds it gets the digest that was published."""
+def test_the_same_input_gives_the_same_bytes_and_a_small_package(tmp_path: Path) -> None:
+    """The package for Lambda, built twice from nothing: each builder gets the published digest."""
     made = [package.build(package.deployment(), tmp_path / name).read_bytes() for name in ("first", "second")]
     assert made[0] == made[1]
-    # Lambda takes 50 MB in an upload; a cold start reads all of it.
+    # Lambda accepts an upload of 50 MB; a cold start reads all of it.
     assert len(made[0]) < 20_000_000
     with zipfile.ZipFile(io.BytesIO(made[0])) as zipped:
         names = zipped.namelist()
-    # Every source has its byte code where this machine has a Python of the runtime, or none has.
+    # Either each source has its byte code, where this machine has a Python of the runtime, or none has.
     sources = [name for name in names if name.endswith(".py")]
     assert sum(name.endswith(".cpython-313.pyc") for name in names) == (
         len(sources) if package.deployment().compiler else 0

@@ -1,4 +1,4 @@
-"""The page that a recipient gets, in a real browser, from a file."""
+"""A recipient's page in a real browser, opened from a file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SECONDS = 60.0  # within which the page must have changed, on however busy a machine
+SECONDS = 60.0  # the longest wait for a change of the page, on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def entry(key: str, life: timedelta = timedelta(days=2), number: int = 0, **more: Any) -> Entry:
-    """Return a line with a presigned URL whose day is today."""
+    """Return a line with a presigned URL that was signed an hour ago."""
     signed = datetime.now(UTC) - timedelta(hours=1)
     query = (
         f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date={signed:%Y%m%dT%H%M%SZ}"
@@ -63,25 +63,25 @@ def shown(driver: Any, folder: Path, entries: Sequence[Entry], **words: str) -> 
 
 
 def links(driver: Any) -> list[Any]:
-    """Return the links in view."""
+    """Return the visible links."""
     return list(driver.find_elements(By.CSS_SELECTOR, "#space a"))
 
 
-def eventually(look: Callable[[], bool]) -> bool:
-    """Look until it is so, and say whether it is."""
+def eventually(condition: Callable[[], bool]) -> bool:
+    """Wait until a condition holds; return whether it does."""
     deadline = time.monotonic() + SECONDS
-    while not (found := look()) and time.monotonic() < deadline:
+    while not (found := condition()) and time.monotonic() < deadline:
         time.sleep(0.05)
     return found
 
 
 def text(driver: Any, name: str) -> str:
-    """Return what an element says."""
+    """Return an element's text."""
     return str(driver.find_element(By.ID, name).text)
 
 
-def test_every_link_is_the_manifests_own(driver: Any, tmp_path: Path) -> None:
-    """What is put together in the page is the signed URL, character for character, for keys that encoders get wrong."""
+def test_each_link_is_the_manifests_own(driver: Any, tmp_path: Path) -> None:
+    """The page builds the signed URL exactly, also for keys that encoders get wrong."""
     entries = [entry(key, number=number) for number, key in enumerate(sorted(AWKWARD_KEYS))]
     shown(driver, tmp_path, entries)
     found = driver.execute_script("return files.map(url)")
@@ -89,7 +89,7 @@ def test_every_link_is_the_manifests_own(driver: Any, tmp_path: Path) -> None:
     assert not [line for line in driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
-def test_a_name_that_turns_the_text_around_or_begins_with_a_blank_is_seen_as_it_is(driver: Any, tmp_path: Path) -> None:
+def test_a_name_that_reverses_the_text_or_begins_with_a_blank_is_shown_as_it_is(driver: Any, tmp_path: Path) -> None:
     """An override of the direction would show exe.pdf for fdp.exe; blanks would vanish."""
     shown(driver, tmp_path, [entry("  blank.pdf"), entry("a\u202efdp.exe"), entry("b\u3164\U000e0041.pdf")])
     blank, turned, unseen = links(driver)
@@ -99,8 +99,19 @@ def test_a_name_that_turns_the_text_around_or_begins_with_a_blank_is_seen_as_it_
     assert blank.value_of_css_property("white-space-collapse") == "preserve"
 
 
-def test_it_says_what_it_is_how_much_and_until_when(driver: Any, tmp_path: Path) -> None:
-    """Title, contact, number, bytes, the end in local time and how long that is."""
+def test_joiners_are_kept_where_a_script_or_an_emoji_needs_them(driver: Any, tmp_path: Path) -> None:
+    """A Persian name was split by U+200C, and an emoji of several into its parts."""
+    written = [
+        "\u06a9\u062a\u0627\u0628\u200c\u0647\u0627.pdf",
+        "\u0d28\u0d4d\u200d.pdf",
+        "\u2764\ufe0f\u200d\U0001f525.pdf",
+    ]
+    shown(driver, tmp_path, [entry(name) for name in sorted(["pd\u200df", *written])])
+    assert sorted(link.text for link in links(driver)) == sorted(["pdU+200Df", *written])
+
+
+def test_the_page_says_what_it_offers_how_much_and_until_when(driver: Any, tmp_path: Path) -> None:
+    """Title, contact, number, bytes, the end in local time and the time left."""
     entries = [entry("a/1.pdf", size=1_500_000, last_modified="2026-04-01T06:30:15+00:00"), entry("b.pdf", size=500)]
     shown(driver, tmp_path, entries, title="Reports of April", contact="ann@example.com")
     assert driver.title == "Reports of April"
@@ -122,7 +133,7 @@ def test_folders_open_and_the_path_leads_back(driver: Any, tmp_path: Path) -> No
 
 
 def test_the_page_begins_in_the_folder_that_holds_all_files(driver: Any, tmp_path: Path) -> None:
-    """Nobody opens inbox/ and then 2026/ before the first file is seen; the path leads back."""
+    """inbox/ and then 2026/ need not be opened before the first file shows; the path leads back."""
     shown(driver, tmp_path, [entry("inbox/2026/1.pdf"), entry("inbox/2026/a/2.pdf"), entry("inbox/2026/b/3.pdf")])
     assert [link.text for link in links(driver)] == ["1.pdf"]
     driver.find_elements(By.CSS_SELECTOR, "#path button")[0].click()
@@ -131,8 +142,8 @@ def test_the_page_begins_in_the_folder_that_holds_all_files(driver: Any, tmp_pat
     assert [link.text for link in links(driver)] == ["c.pdf"]
 
 
-def test_search__goes_over_all_folders_and_says_when_nothing_is_found(driver: Any, tmp_path: Path) -> None:
-    """With the number that is shown."""
+def test_search__covers_all_folders_and_says_when_nothing_is_found(driver: Any, tmp_path: Path) -> None:
+    """The number of files shown is part of the page."""
     shown(driver, tmp_path, [entry("a/April.pdf"), entry("b/May.pdf")])
     box = driver.find_element(By.ID, "wanted")
     box.send_keys("apr")
@@ -142,8 +153,8 @@ def test_search__goes_over_all_folders_and_says_when_nothing_is_found(driver: An
     assert text(driver, "nothing") == "No name contains “aprx”."
 
 
-def test_a_file_that_no_browser_can_ask_for_is_no_link(driver: Any, tmp_path: Path) -> None:
-    """It would open another file, or S3's refusal; the curl command brings it."""
+def test_a_file_that_no_browser_can_request_is_not_a_link(driver: Any, tmp_path: Path) -> None:
+    """A link would open another file, or S3's refusal; the curl command fetches it."""
     shown(driver, tmp_path, [entry("./b.pdf", number=1), entry("a.pdf")])
     assert text(driver, "dotted").startswith("1 file has “.” or “..”")
     driver.find_element(By.ID, "wanted").send_keys("pdf")
@@ -154,32 +165,32 @@ def test_a_file_that_no_browser_can_ask_for_is_no_link(driver: Any, tmp_path: Pa
     assert "marked “curl only”" in text(driver, "told")
 
 
-def test_after_the_end_the_links_are_grey_and_the_page_says_whom_to_ask(driver: Any, tmp_path: Path) -> None:
+def test_expired_links_are_grey_and_the_page_says_whom_to_ask(driver: Any, tmp_path: Path) -> None:
     """No reader clicks 5,000 dead links."""
     shown(driver, tmp_path, [entry("a.pdf", timedelta(minutes=-5))], contact="ann@example.com")
     life = text(driver, "life")
-    assert life.startswith("By this device's clock"), "one that is a day fast ends links that live, and is set right"
+    assert life.startswith("By this device's clock"), "a clock that is a day fast makes live links look dead"
     assert life.endswith("If the clock is right, ask ann@example.com for a new page.")
     (link,) = links(driver)
     assert link.value_of_css_property("pointer-events") == "none"
-    assert link.get_attribute("href") is None  # the keyboard opens none either
+    assert link.get_attribute("href") is None  # the keyboard opens no link either
     assert not driver.find_element(By.ID, "all").is_enabled()
 
 
-def test_links_that_die_while_the_page_is_open_turn_grey_by_themselves(driver: Any, tmp_path: Path) -> None:
-    """And what was selected is not copied or downloaded any more."""
+def test_links_that_expire_while_the_page_is_open_turn_grey_by_themselves(driver: Any, tmp_path: Path) -> None:
+    """A selection can no longer be copied or downloaded."""
     shown(driver, tmp_path, [entry("a.pdf")])
     driver.find_element(By.ID, "all").click()
     (box,) = driver.find_elements(By.CSS_SELECTOR, "#space input")
     driver.execute_script("arguments[0].focus(); ends = Date.now() - 1; tick()", box)
     (link,) = links(driver)
     assert link.get_attribute("href") is None
-    assert driver.switch_to.active_element == box  # whoever is in the list stays there
+    assert driver.switch_to.active_element == box  # the focus in the list stays
     assert not [name for name in ("all", "save", "links", "curl") if driver.find_element(By.ID, name).is_enabled()]
 
 
-def test_a_folder_is_selected_with_all_that_is_in_it(driver: Any, tmp_path: Path) -> None:
-    """Files seldom lie on top: where there are only folders, 'Select all shown' takes what is in them."""
+def test_a_folder_is_selected_with_all_its_files(driver: Any, tmp_path: Path) -> None:
+    """Files seldom lie at the top: where there are only folders, 'Select all shown' selects their files."""
     keys = ["a/1.pdf", "a/b/2.pdf", "c/3.pdf", "top.pdf"]
     shown(driver, tmp_path, [entry(key, number=number) for number, key in enumerate(keys)])
     boxes = driver.find_elements(By.CSS_SELECTOR, "#space input")
@@ -210,8 +221,8 @@ def test_a_folder_says_how_many_files_it_holds(driver: Any, tmp_path: Path, widt
     assert rows == ["a/ 1 file", "b/ 2 files"]
 
 
-def test_a_download_of_many_starts_each_once_and_can_be_stopped(driver: Any, tmp_path: Path) -> None:
-    """The countdown neither replaces what is told of it, nor lets a second one begin."""
+def test_a_download_of_many_files_starts_each_once_and_can_be_stopped(driver: Any, tmp_path: Path) -> None:
+    """The countdown neither replaces its message, nor lets a second download begin."""
     saving = attached(30)
     shown(driver, tmp_path, saving)
     driver.find_element(By.ID, "all").click()
@@ -228,8 +239,8 @@ def test_a_download_of_many_starts_each_once_and_can_be_stopped(driver: Any, tmp
     assert len(frames) < len(saving)
 
 
-def test_firefox_opens_many_tabs_only_once_it_is_told(driver: Any, tmp_path: Path) -> None:
-    """It shows each PDF that it saves in a tab of its own, however the download begins: 5,000 of them end it."""
+def test_firefox_asks_before_it_opens_many_tabs(driver: Any, tmp_path: Path) -> None:
+    """It opens each saved PDF in a tab, however the download begins: 5,000 tabs end it."""
     shown(driver, tmp_path, attached(11))
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     driver.execute_script(f"Object.defineProperty(navigator, 'userAgent', {{value: '{agent}', configurable: true}})")
@@ -241,8 +252,8 @@ def test_firefox_opens_many_tabs_only_once_it_is_told(driver: Any, tmp_path: Pat
     assert text(driver, "told").startswith("Started ")
 
 
-def test_a_screen_reader_hears_the_first_and_the_last_of_a_download(driver: Any, tmp_path: Path) -> None:
-    """And not each number between."""
+def test_a_screen_reader_announces_the_first_and_the_last_of_a_download(driver: Any, tmp_path: Path) -> None:
+    """The numbers between are not announced."""
     shown(driver, tmp_path, attached(2))
     driver.execute_script(
         "window.heard = []; new MutationObserver(() => told.ariaLive === 'polite' && heard.push(told.textContent))"
@@ -254,7 +265,7 @@ def test_a_screen_reader_hears_the_first_and_the_last_of_a_download(driver: Any,
     assert driver.execute_script("return heard") == ["2 selected", "Started 1 of 2", "Started all, 2 of 2"]
 
 
-def test_links_that_would_not_save_are_told_before_the_first_is_opened(driver: Any, tmp_path: Path) -> None:
+def test_links_that_would_not_save_are_reported_before_the_first_is_opened(driver: Any, tmp_path: Path) -> None:
     """A frame that shows a PDF saves nothing."""
     shown(driver, tmp_path, [entry("a.pdf")])
     driver.find_element(By.ID, "all").click()
@@ -263,25 +274,29 @@ def test_links_that_would_not_save_are_told_before_the_first_is_opened(driver: A
     assert not driver.find_elements(By.TAG_NAME, "iframe")
 
 
-def test_a_screen_reader_hears_names_and_roles_and_no_countdown(driver: Any, tmp_path: Path) -> None:
-    """A table with headers and named boxes; what changes by itself is in no live region until the links die."""
+def test_a_screen_reader_announces_names_and_roles_and_no_countdown(driver: Any, tmp_path: Path) -> None:
+    """A table with headers and named boxes; the countdown is in no live region until the links die."""
     shown(driver, tmp_path, [entry("a/1.pdf", size=1), entry("b.pdf", size=1)])
     nodes = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
-    told = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
+    nodes_read = [
+        (node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]
+    ]
     for expected in (
         *(("searchbox", "Search all names"), ("table", "Files"), ("navigation", "Folder")),
         *(("columnheader", name) for name in ("Selected", "Name", "Size", "Changed")),
         *(("checkbox", "Select a/"), ("button", "a/"), ("checkbox", "Select b.pdf"), ("link", "b.pdf")),
     ):
-        assert expected in told
-    assert not [role for role, name in told if role in {"button", "link", "checkbox", "columnheader"} and not name]
+        assert expected in nodes_read
+    assert not [
+        role for role, name in nodes_read if role in {"button", "link", "checkbox", "columnheader"} and not name
+    ]
     live = driver.execute_script("return [...document.querySelectorAll('[aria-live]')].map(each => each.textContent)")
     assert any("The links work until" in each for each in live)
     assert not [each for each in live if " left" in each]
 
 
 def test_a_screen_reader_keeps_its_place_while_the_list_scrolls(driver: Any, tmp_path: Path) -> None:
-    """Its place is in an element: when each scroll made all rows anew, Orca read the first sixteen for ever."""
+    """Its place is an element: when each scroll made all rows anew, Orca read the first sixteen for ever."""
     shown(driver, tmp_path, [entry(f"{number:03}.pdf", number=number) for number in range(200)])
     row = driver.find_element(By.CSS_SELECTOR, "[aria-rowindex='20']")
     box = row.find_element(By.TAG_NAME, "input")
@@ -293,8 +308,8 @@ def test_a_screen_reader_keeps_its_place_while_the_list_scrolls(driver: Any, tmp
     assert (found := driver.execute_script(places)) == sorted(found)
 
 
-def test_a_screen_reader_hears_the_order_and_the_folder(driver: Any, tmp_path: Path) -> None:
-    """It tells neither that aria-sort has changed, nor what the path above says."""
+def test_a_screen_reader_announces_the_order_and_the_folder(driver: Any, tmp_path: Path) -> None:
+    """It announces neither a change of aria-sort, nor the path above."""
     shown(driver, tmp_path, [entry("a/1.pdf", size=1), entry("b.pdf", size=1)])
     size = driver.find_element(By.CSS_SELECTOR, "[data-sort=size] button")
     for expected in ("Sorted by Size, ascending", "Sorted by Size, descending"):
@@ -304,14 +319,14 @@ def test_a_screen_reader_hears_the_order_and_the_folder(driver: Any, tmp_path: P
     assert driver.switch_to.active_element.get_attribute("aria-label") == "All files / a; arrow keys scroll"
 
 
-def test_a_screen_reader_finds_the_end_by_the_arrow_keys_too(driver: Any, tmp_path: Path) -> None:
-    """Of an element whose role is status Orca reads the role alone."""
+def test_a_screen_reader_finds_the_expiry_by_the_arrow_keys_too(driver: Any, tmp_path: Path) -> None:
+    """Of an element with the role status, Orca reads only the role."""
     shown(driver, tmp_path, [entry("a.pdf")])
     assert not driver.find_elements(By.CSS_SELECTOR, "[role=status]")
 
 
-def hear_copying(driver: Any, *, works: bool = True) -> None:
-    """Keep what the page copies as ``window.got``, in a browser that lacks the clipboard's own call."""
+def record_copies(driver: Any, *, works: bool = True) -> None:
+    """Keep what the page copies in ``window.got``, as in a browser without the clipboard API."""
     driver.execute_script(
         "const works = arguments[0];"
         "document.execCommand = () => { window.got = document.activeElement.value; return works; };",
@@ -321,10 +336,10 @@ def hear_copying(driver: Any, *, works: bool = True) -> None:
 
 
 def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Path) -> None:
-    """For whoever wants many files."""
+    """For recipients who want many files."""
     entries = [entry("a.pdf"), entry("b.pdf", number=1)]
     shown(driver, tmp_path, entries)
-    hear_copying(driver)
+    record_copies(driver)
     driver.find_element(By.ID, "all").click()
     assert text(driver, "told") == "2 selected"
     driver.find_element(By.ID, "links").click()
@@ -334,10 +349,10 @@ def test_selected__links_and_a_curl_command_are_copied(driver: Any, tmp_path: Pa
     assert f"\nget './a.pdf' '{entries[0].url}'\n" in command
 
 
-def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: Path) -> None:
-    """Its own shells do not read a list that stands behind the command."""
+def test_windows_users_are_told_which_shell_runs_the_command(driver: Any, tmp_path: Path) -> None:
+    """Its own shells cannot read a list that follows the command."""
     shown(driver, tmp_path, [entry("a.pdf")])
-    hear_copying(driver)
+    record_copies(driver)
     driver.find_element(By.ID, "all").click()
     driver.find_element(By.ID, "curl").click()
     assert text(driver, "told") == "Command copied"
@@ -349,16 +364,16 @@ def test_who_has_windows_is_told_where_the_command_runs(driver: Any, tmp_path: P
 
 
 def pasted(driver: Any, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Select every file, copy the curl command, and run it."""
-    hear_copying(driver)
+    """Select each file, copy the curl command, and run it."""
+    record_copies(driver)
     driver.execute_script("for (const file of files) selected.add(file); count()")
     driver.find_element(By.ID, "curl").click()
     command = str(driver.execute_script("return window.got"))
     return subprocess.run(["/bin/sh", "-c", command], cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: Any, tmp_path: Path) -> None:
-    """Run as it is pasted: folders are made, awkward names stay apart, a second run fetches nothing again."""
+def test_the_curl_command_gives_each_file_the_name_that_download_gives_it(driver: Any, tmp_path: Path) -> None:
+    """Pasted and run: folders are created, awkward names stay apart, a second run fetches nothing again."""
     program("curl")
     (tmp_path / "files").mkdir()
     with serving() as web:
@@ -375,8 +390,8 @@ def test_the_curl_command_gives_each_file_the_name_that_download_gives(driver: A
     assert {name: path.read_bytes() for name, path in found.items() if path.is_file()} == expected
 
 
-def test_the_curl_command_goes_on_where_it_was_stopped(driver: Any, tmp_path: Path) -> None:
-    """What came of a file never stands under its name; and a file of the recipient's own is left alone."""
+def test_the_curl_command_continues_where_it_was_stopped(driver: Any, tmp_path: Path) -> None:
+    """A partial file never has the final name; a file of the recipient's own is left alone."""
     program("curl")
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "own.pdf").write_bytes(b"own")
@@ -393,7 +408,7 @@ def test_the_curl_command_goes_on_where_it_was_stopped(driver: Any, tmp_path: Pa
     assert found == {"a.pdf": body, "own.pdf": b"own"}
 
 
-def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any, tmp_path: Path) -> None:
+def test_fifty_thousand_files__only_the_visible_rows_are_in_the_page(driver: Any, tmp_path: Path) -> None:
     """Scrolling to the end shows the last file."""
     shown(driver, tmp_path, [entry(f"{number:05}.pdf", number=number, size=number) for number in range(50_000)])
     assert len(links(driver)) < 100
@@ -404,8 +419,8 @@ def test_fifty_thousand_files__only_the_rows_in_view_are_in_the_page(driver: Any
     assert links(driver)[0].text == "49999.pdf"
 
 
-def test_keys_scroll_on_when_the_row_with_the_focus_is_out_of_view(driver: Any, tmp_path: Path) -> None:
-    """A row that is no longer in the page would take the focus with it, and the list would stand still."""
+def test_keys_scroll_on_when_the_focused_row_is_out_of_view(driver: Any, tmp_path: Path) -> None:
+    """A row removed from the page would lose the focus, and the list would stop scrolling."""
     shown(driver, tmp_path, [entry(f"{number:05}.pdf", number=number) for number in range(1000)])
     links(driver)[0].send_keys(Keys.TAB)
     driver.execute_script("document.getElementById('list').scrollTop = 5000")
@@ -414,8 +429,8 @@ def test_keys_scroll_on_when_the_row_with_the_focus_is_out_of_view(driver: Any, 
     assert eventually(lambda: driver.execute_script("return document.getElementById('list').scrollTop > 5000"))
 
 
-def test_names_that_begin_alike_are_told_apart_on_a_phone(driver: Any, tmp_path: Path) -> None:
-    """A name has two lines there; in one it would end before the part that differs."""
+def test_names_that_begin_alike_can_be_distinguished_on_a_phone(driver: Any, tmp_path: Path) -> None:
+    """A name has two lines there; one line would end before the part that differs."""
     shown(driver, tmp_path, [entry(f"report of the committee of 2026-0{month}.pdf", size=1) for month in (1, 2)])
     resize(driver, 400)
     driver.execute_script("draw()")
@@ -427,14 +442,14 @@ def test_names_that_begin_alike_are_told_apart_on_a_phone(driver: Any, tmp_path:
 
 @pytest.mark.parametrize("width", [400, 1600])
 def test_nothing_is_wider_than_the_window(driver: Any, tmp_path: Path, width: int) -> None:
-    """On a phone and on a desk."""
+    """On a phone and on a desktop."""
     shown(driver, tmp_path, [entry("a" * 300 + ".pdf", size=1, last_modified="2026-04-01T06:30:15Z")], title="b" * 300)
     resize(driver, width)
     assert driver.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_on_paper_every_file_stands_whole_and_nothing_to_press(driver: Any, tmp_path: Path) -> None:
-    """Long names take several lines beside size and date, and a countdown that stands still is left out."""
+def test_the_printed_page_shows_each_file_in_full_and_no_controls(driver: Any, tmp_path: Path) -> None:
+    """Long names take several lines beside size and date, and the countdown is left out."""
     facts: dict[str, Any] = {"size": 1, "last_modified": "2026-04-01T06:30:15Z"}
     shown(driver, tmp_path, [entry(f"{number:03} " + "long name " * 30 + ".pdf", **facts) for number in range(100)])
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
@@ -454,20 +469,20 @@ def test_on_paper_every_file_stands_whole_and_nothing_to_press(driver: Any, tmp_
 
 
 def test_a_page_without_scripts_says_where_to_open_it(driver: Any, tmp_path: Path) -> None:
-    """A mail program's preview forbids them, a server's policy too; there it showed buttons that do nothing."""
+    """A mail program's preview or a server's policy forbids them; the page showed buttons without effect."""
     written = "".join(page(iter([entry("a.pdf")])))
     with serving() as web:
         policy = {"Content-Type": "text/html", "Content-Security-Policy": "default-src 'none'"}
         driver.get(web.serve("/page", Answer(written.encode(), headers=policy)))
-        said = driver.find_element(By.TAG_NAME, "body").text
-        driver.get_log("browser")  # the policy's refusals, which are no fault that another test must find
-    assert "save this page, and open it in a browser" in said
-    assert "Select all shown" not in said
+        body = driver.find_element(By.TAG_NAME, "body").text
+        driver.get_log("browser")  # the policy's refusals, which no other test should find
+    assert "save this page, and open it in a browser" in body
+    assert "Select all shown" not in body
     assert "JavaScript" not in shown(driver, tmp_path, [entry("a.pdf")]).find_element(By.TAG_NAME, "body").text
 
 
-def test_a_mark_in_a_name_is_seen_in_forced_colors(driver: Any, tmp_path: Path) -> None:
-    """Its text had the colour of its ground, and a name that turns around looked like one with a blank."""
+def test_a_mark_in_a_name_is_visible_in_forced_colors(driver: Any, tmp_path: Path) -> None:
+    """It had the colour of its background, and a name that reverses the text looked like one with a blank."""
     shown(driver, tmp_path, [entry("a\u202efdp.exe")])
     try:
         features = [{"name": "forced-colors", "value": "active"}]
@@ -478,10 +493,10 @@ def test_a_mark_in_a_name_is_seen_in_forced_colors(driver: Any, tmp_path: Path) 
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_what_could_not_be_copied_is_not_told_as_copied(driver: Any, tmp_path: Path) -> None:
-    """A frame without the right to copy, as a preview is."""
+def test_a_failed_copy_is_not_reported_as_copied(driver: Any, tmp_path: Path) -> None:
+    """As in a frame without the right to copy, such as a preview."""
     shown(driver, tmp_path, [entry("a.pdf")])
-    hear_copying(driver, works=False)
+    record_copies(driver, works=False)
     driver.find_element(By.ID, "all").click()
     driver.find_element(By.ID, "links").click()
     assert text(driver, "told").startswith("This browser lets the page copy nothing")

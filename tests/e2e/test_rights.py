@@ -1,7 +1,7 @@
 """
-Every right of the role, in both directions, with IAM enforced: what the job needs is allowed, and its neighbour denied.
+Each right of the role, in both directions, with IAM enforced: the job's calls are allowed, and similar ones denied.
 
-What is allowed may still fail for another reason (there is no such secret yet): only IAM's own refusal counts.
+An allowed call may still fail for another reason (there is no such secret yet): only IAM's own refusal counts.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ SOSW = {
 
 
 class Account(NamedTuple):
-    """An account with a stack that has every right, and with neighbours for each of them."""
+    """An account with a stack that has each right, and with neighbours of what each right opens."""
 
     running: Emulator
     stack: Stack
@@ -69,7 +69,7 @@ Call = Callable[[Account], Any]
 
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
-    """Make what the stack asks for, the stack with every right that it can have, and the neighbours."""
+    """Create the resources that the stack names, the stack with each right that it can have, and the neighbours."""
     with emulator.running() as running:
 
         def root(service: Any) -> Any:
@@ -152,7 +152,7 @@ def part(operation: str, key: str) -> Call:
 
 
 def does(service: str, operation: str, **arguments: Any) -> Call:
-    """Return a call to any service; an argument that is a function is given the account."""
+    """Return a call to a service; an argument that is a function is called with the account."""
 
     def call(account: Account) -> Any:
         given = {name: value(account) if callable(value) else value for name, value in arguments.items()}
@@ -179,7 +179,7 @@ def queue(name: str, operation: str, **arguments: Any) -> Call:
 
 
 def key(name: str, operation: str, **arguments: Any) -> Call:
-    """Return a direct call to KMS, past every service."""
+    """Return a direct call to KMS, without any other service."""
     return does("kms", operation, KeyId=lambda account: account.keys[name], **arguments)
 
 
@@ -204,7 +204,7 @@ LINE = {"logStreamName": "x", "logEvents": [{"timestamp": 1, "message": "x"}]}
 SCHEDULE = f"{FUNCTION}_schedule"
 MACHINE, EXECUTION = (f"arn:aws:states:{ARN}:{kind}:{FUNCTION}" for kind in ("stateMachine", "execution"))
 
-# Of each statement and action: what the job does with it, and the nearest thing that it must not do.
+# For each statement and action: the job's calls, and the nearest ones that must be denied.
 RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
     ("ListThePdfs", "s3:ListBucket"): (
         [s3("list_objects_v2", Prefix="inbox/"), s3("list_objects_v2", Prefix="inbox/2026/")],
@@ -355,9 +355,9 @@ RIGHTS: dict[tuple[str, str], tuple[list[Call], list[Call]]] = {
     ),
     ("CloseSoswTasks", "lambda:InvokeFunction"): ([invoke("sosw_worker_assistant")], [invoke("signer")]),
 }
-# What cannot be shown here stands in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks
-# IAM. Where S3, SQS or DynamoDB use a key for the role, it asks no key; a direct use is denied, as on AWS. And it looks
-# for a log group without the ":*" behind it that AWS has in its policies: only the neighbours are tried. It looks for
+# What cannot be shown here is in tests/unit/deploy/test_template.py. MiniStack has no X-Ray and no VPC that asks
+# IAM. Where S3, SQS or DynamoDB use a key for the role, it checks no key; a direct use is denied, as on AWS. It
+# expects a log group without the ":*" after it that AWS has in its policies: only the neighbours are tried. It expects
 # the rights to report tasks on "*". It has no access points. The right to decrypt the plan is that of the state
 # machine's own role. The stack here has no ManifestAcl.
 ON_THE_TEMPLATE = {
@@ -386,7 +386,7 @@ def _granted() -> set[tuple[str, str]]:
     }
 
 
-def test_every_right_of_the_template_is_tried() -> None:
+def test_each_right_of_the_template_is_tried() -> None:
     """A right that is added without its neighbour fails here."""
     shown_elsewhere = {right for right in _granted() if right[0] in {*ON_THE_TEMPLATE, *KEYS}}
     assert set(RIGHTS) == _granted() - shown_elsewhere
@@ -401,8 +401,8 @@ def _refused(call: Call, account: Account) -> bool:
 
 
 @pytest.mark.parametrize("right", sorted(RIGHTS), ids="-".join)
-def test_a_right_is_as_wide_as_the_job_and_no_wider(account: Account, right: tuple[str, str]) -> None:
-    """Each call with the role's own credentials."""
+def test_a_right_is_as_wide_as_the_job_needs_and_no_wider(account: Account, right: tuple[str, str]) -> None:
+    """Each call has the role's own credentials."""
     needed, neighbours = RIGHTS[right]
     if right[0] not in ONLY_NEIGHBOURS:
         assert [place for place, call in enumerate(needed) if _refused(call, account)] == [], "needed, and refused"
@@ -410,8 +410,8 @@ def test_a_right_is_as_wide_as_the_job_and_no_wider(account: Account, right: tup
 
 
 @pytest.mark.parametrize("statement", sorted(KEYS))
-def test_a_key_is_of_no_use_past_its_service(account: Account, statement: str) -> None:
-    """The role cannot decrypt what somebody hands it, with its keys or with another."""
+def test_a_key_cannot_be_used_without_its_service(account: Account, statement: str) -> None:
+    """The role cannot decrypt what it is given directly, with its keys or with another."""
     for name in (KEYS[statement], "other"):
         secret = account.root("kms").encrypt(KeyId=account.keys[name], Plaintext=b"x")["CiphertextBlob"]
         assert _refused(key(name, "decrypt", CiphertextBlob=secret), account)

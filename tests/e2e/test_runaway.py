@@ -1,4 +1,4 @@
-"""A chain of real siblings is stopped by each of its guards, loses nothing, and continues when it is told to."""
+"""A chain of real siblings is stopped by each of its guards, loses nothing, and continues with its resume payload."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# 126 objects: 42 siblings, were nobody to stop them, or 7. The emulator's recursion guard cuts after 16, as Lambda's.
+# 126 objects: 42 siblings without a guard, or 7. The emulator's recursion guard ends a chain after 16, as Lambda's.
 MANY_HOPS: dict[str, Any] = {"page_size": 3, "concurrency": 1}
 HOPS = 42
 FEW_HOPS: dict[str, Any] = {"page_size": 20, "concurrency": 1}
@@ -91,7 +91,7 @@ def _parked(job: Job, reason: str) -> dict[str, Any]:
 
 
 def _resumed(job: Job, resume: dict[str, Any]) -> None:
-    """Assert that the resume payload ends the very run that was stopped, exactly."""
+    """Assert that the resume payload ends the same run, with an exact manifest."""
     before = job.record()
     job.start(resume)
     record = job.wait_for_end("complete", after=before)
@@ -99,7 +99,7 @@ def _resumed(job: Job, resume: dict[str, Any]) -> None:
     job.prove(pdf_keys(job.deployed))
 
 
-def test_the_hop_budget_stops_a_chain_and_a_resume_opens_one_more(deployed: Deployed) -> None:
+def test_the_hop_budget_stops_a_chain_and_a_resume_opens_another(deployed: Deployed) -> None:
     """Seven siblings are needed, four are allowed at a time."""
     with _parameters(deployed, MaxHops="4"):
         job = Job(deployed)
@@ -110,7 +110,7 @@ def test_the_hop_budget_stops_a_chain_and_a_resume_opens_one_more(deployed: Depl
 
 
 def test_a_resume_is_held_to_the_hop_budget_too(deployed: Deployed) -> None:
-    """A budget of two for seven siblings: each resume goes two further, and not one more."""
+    """A budget of two for seven siblings: each resume adds two hops, and not one more."""
     with _parameters(deployed, MaxHops="2"):
         job = Job(deployed)
         job.start()
@@ -123,7 +123,7 @@ def test_a_resume_is_held_to_the_hop_budget_too(deployed: Deployed) -> None:
 
 
 def test_the_age_budget_stops_a_chain(deployed: Deployed) -> None:
-    """One second, in which a sibling waits; the resume begins a new age, here the stack's own of a day."""
+    """One second, in which a sibling waits; the resume begins a new age, here with the stack's own limit of a day."""
     with _parameters(deployed, MaxJobSeconds="1"):
         job = Job(deployed)
         with job.held(1):
@@ -132,8 +132,8 @@ def test_the_age_budget_stops_a_chain(deployed: Deployed) -> None:
     _resumed(job, resume)
 
 
-def test_a_rule_that_is_switched_off_stops_a_chain_under_way(deployed: Deployed) -> None:
-    """The kill switch, in mid-chain. While it is off a resume gets one hop further, and parks again."""
+def test_disabling_the_rule_stops_a_chain_under_way(deployed: Deployed) -> None:
+    """The kill switch, in mid-chain. While the rule is disabled, a resume works one hop, and parks again."""
     job = Job(deployed, **FEW_HOPS)
     with ExitStack() as switched:
         with job.held(3):
@@ -144,8 +144,8 @@ def test_a_rule_that_is_switched_off_stops_a_chain_under_way(deployed: Deployed)
     _resumed(job, body["resume"])
 
 
-def test_force_goes_on_though_every_rule_is_off(deployed: Deployed) -> None:
-    """It lifts the kill switch and nothing else: the hop budget still holds."""
+def test_force_continues_although_each_rule_is_disabled(deployed: Deployed) -> None:
+    """It overrides only the kill switch: the hop budget still holds."""
     with _rule_off(deployed), _parameters(deployed, MaxHops="4"):
         job = Job(deployed, force=True)
         job.start()
@@ -153,8 +153,8 @@ def test_force_goes_on_though_every_rule_is_off(deployed: Deployed) -> None:
         _resumed(job, resume)
 
 
-def test_the_stop_flag_in_the_table_stops_this_job_only(deployed: Deployed) -> None:
-    """An operator sets one attribute; another job that runs beside it continues."""
+def test_the_stop_flag_in_the_table_stops_only_its_own_job(deployed: Deployed) -> None:
+    """An operator sets one attribute; a job beside it continues."""
     job, other = Job(deployed, **FEW_HOPS), Job(deployed)
     with job.held(2):
         other.start()
@@ -165,11 +165,11 @@ def test_the_stop_flag_in_the_table_stops_this_job_only(deployed: Deployed) -> N
     _resumed(job, resume)
 
 
-def test_no_concurrency_loses_the_sibling_and_the_next_start_finds_the_chain(deployed: Deployed) -> None:
+def test_without_concurrency_the_sibling_is_lost_and_the_next_start_continues_the_chain(deployed: Deployed) -> None:
     """
-    The kill of last resort: Lambda takes the sibling's event and never runs it.
+    The kill switch of last resort: Lambda accepts the sibling's event and never runs it.
 
-    Lifted, a start within the sibling's grace is told that the job is under way; after it, it continues with the run.
+    Afterwards, a start within the sibling's grace is answered with in_progress; a later one continues the run.
     """
     job = Job(deployed, **FEW_HOPS)
     with ExitStack() as switched:
@@ -186,27 +186,27 @@ def test_no_concurrency_loses_the_sibling_and_the_next_start_finds_the_chain(dep
 
 
 def _halted(job: Job) -> Record:
-    """Wait until the chain stands still after a hand-over, its event given up to the queue of failed ones."""
+    """Wait until the chain halts after a hand-over, its event given up to the queue of failed ones."""
     places: list[Any] = []
 
     def given_up(record: Record) -> bool:
-        # What is taken out may be further than the record, which was read before.
+        # An event may be later than the record, which was read before.
         places.extend((event.get("job_id"), event.get("hop")) for event in jobs.given_up(job.deployed))
         return record["state"] == "handed_over" and (record["job_id"], record["hop"]) in places
 
     return job.wait(given_up)
 
 
-def test_more_than_sixteen_siblings_really_run(deployed: Deployed) -> None:
-    """Lambda's own guard, which the emulator has too, would cut the chain after sixteen without the stack's Allow."""
+def test_more_than_sixteen_siblings_run(deployed: Deployed) -> None:
+    """Lambda's own guard, which the emulator has too, would end the chain after sixteen without the stack's Allow."""
     job = Job(deployed, **MANY_HOPS)
     job.start()
     job.wait_for_end("complete")
     assert json.loads(job.prove(pdf_keys(deployed))["result"])["hops"] == HOPS
 
 
-def test_with_terminate_each_start_goes_on_from_the_cut(deployed: Deployed) -> None:
-    """Somebody has set the function back to Lambda's default: three starts do what one should have done."""
+def test_under_terminate_each_start_continues_from_the_cut(deployed: Deployed) -> None:
+    """The function is back at Lambda's default: three starts do the work of one."""
     with _recursion(deployed, "Terminate"):
         job = Job(deployed, **MANY_HOPS)
         record: Record | None = None
@@ -217,4 +217,4 @@ def test_with_terminate_each_start_goes_on_from_the_cut(deployed: Deployed) -> N
     job.prove(pdf_keys(deployed))
     assert len({line["job_id"] for line in job.lines()}) == 1
     warned = [(line["hop"], line["level"]) for line in job.lines() if line["event"] == "recursive_loop"]
-    assert warned == [(0, "WARNING")], "the first hop says that Lambda will cut the chain, as its role lets it ask"
+    assert warned == [(0, "WARNING")], "the first hop did not warn that Lambda will end the chain"

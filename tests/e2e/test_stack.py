@@ -35,7 +35,7 @@ def _fetch(deployed: Deployed, key: str) -> bytes:
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_chain_of_siblings_writes_one_exact_manifest(deployed: Deployed, compression: str) -> None:
-    """Every PDF is there once, in S3's order, under a URL that gives its bytes, though each page had its sibling."""
+    """Each PDF is in it once, in S3's order, with a URL that gives its bytes, though each page had a sibling."""
     job = chain.run(deployed.emulator, deployed.stack, event={"compression": compression, "fresh": True})
 
     body = _fetch(deployed, job.manifest_key)
@@ -48,7 +48,7 @@ def test_a_chain_of_siblings_writes_one_exact_manifest(deployed: Deployed, compr
     assert job.manifest_key.startswith(stack.MANIFEST_PREFIX)
 
 
-def test_a_chain_goes_on_past_sixteen_siblings(deployed: Deployed) -> None:
+def test_a_chain_continues_past_sixteen_siblings(deployed: Deployed) -> None:
     """Lambda's recursion guard, which the emulator has too, would drop the seventeenth without RecursiveLoop: Allow."""
     job = chain.run(deployed.emulator, deployed.stack, event={"page_size": 5, "fresh": True})
     assert job.handovers > 16
@@ -56,7 +56,7 @@ def test_a_chain_goes_on_past_sixteen_siblings(deployed: Deployed) -> None:
 
 
 def test_a_disabled_rule_parks_the_chain_and_its_resume_payload_finishes_it(deployed: Deployed) -> None:
-    """The kill switch stops a chain at its next hand-over; nothing of its work is lost."""
+    """The kill switch stops a chain at its next hand-over; none of its work is lost."""
     events = boto3.client("events", **deployed.emulator.options)
     rule = f"{deployed.stack.function}_schedule"
     events.disable_rule(Name=rule)
@@ -87,7 +87,7 @@ def _invoke(deployed: Deployed, event: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_role_may_do_what_the_job_needs_and_nothing_else(deployed: Deployed) -> None:
-    """IAM, enforced: no write outside the manifest prefix, no look outside the prefix, no other function."""
+    """IAM, enforced: no write outside the manifest prefix, no listing outside the prefix, no other function."""
     role = as_role(deployed.emulator, deployed.stack.role)
     s3, functions = boto3.client("s3", **role), boto3.client("lambda", **role)
     bucket, pdf = stack.BUCKET, deployed.items[0].key
@@ -100,8 +100,8 @@ def test_the_role_may_do_what_the_job_needs_and_nothing_else(deployed: Deployed)
         "a write over a PDF": lambda: s3.put_object(Bucket=bucket, Key=pdf, Body=b""),
         "a write into another bucket": lambda: s3.put_object(Bucket=stack.CODE_BUCKET, Key="manifests/x", Body=b""),
         "a removal": lambda: s3.delete_object(Bucket=bucket, Key=f"{stack.MANIFEST_PREFIX}allowed"),
-        "a look into another bucket": lambda: s3.list_objects_v2(Bucket=stack.CODE_BUCKET),
-        "a look at the whole bucket": lambda: s3.list_objects_v2(Bucket=bucket),
+        "a listing of another bucket": lambda: s3.list_objects_v2(Bucket=stack.CODE_BUCKET),
+        "a listing of the whole bucket": lambda: s3.list_objects_v2(Bucket=bucket),
         "a read outside the prefix": lambda: s3.get_object(Bucket=bucket, Key="private.pdf"),
         "another function": lambda: functions.invoke(FunctionName="another", Payload=b"{}"),
         "a change of itself": lambda: functions.delete_function_concurrency(FunctionName=deployed.stack.function),
@@ -112,18 +112,18 @@ def test_the_role_may_do_what_the_job_needs_and_nothing_else(deployed: Deployed)
 
 
 def test_the_function_itself_cannot_write_outside_the_manifest_prefix(deployed: Deployed) -> None:
-    """An event may name another manifest prefix; IAM has the last word."""
+    """An event may name another manifest prefix; IAM decides."""
     functions = boto3.client("lambda", **deployed.emulator.options)
     check = proof.write_outside(functions, boto3.client("s3", **deployed.emulator.options), deployed.stack.function)
     assert check.passed, check.seen
 
 
-def test_a_second_deployment_of_the_same_changes_nothing(deployed: Deployed) -> None:
-    """Parameters that are not named keep their values, and what the emulator had dropped stays put back."""
+def test_the_same_deployment_again_changes_nothing(deployed: Deployed) -> None:
+    """Parameters that are not named keep their values, and settings that the emulator had dropped stay restored."""
     cloudformation = boto3.client("cloudformation", **deployed.emulator.options)
     functions = boto3.client("lambda", **deployed.emulator.options)
     url = deploy.upload_template(boto3.client("s3", **deployed.emulator.options), stack.CODE_BUCKET)
-    for _ in range(2):  # another test may have changed the function, and changed it back: that makes a version
+    for _ in range(2):  # another test may have changed the function and changed it back: that makes a version
         changed, outputs = deploy.deploy(cloudformation, functions, stack.STACK, {}, poll=0.1, template_url=url)
     assert not changed
     assert outputs["FunctionName"] == deployed.stack.function
@@ -132,8 +132,8 @@ def test_a_second_deployment_of_the_same_changes_nothing(deployed: Deployed) -> 
     assert (recursion["RecursiveLoop"], concurrency["ReservedConcurrentExecutions"]) == ("Allow", 5)
 
 
-def test_an_event_that_fails_for_good_waits_in_the_queue(deployed: Deployed) -> None:
-    """After its retries, the on-failure queue holds the event, so that it can be sent again."""
+def test_an_event_that_fails_for_good_goes_to_the_on_failure_queue(deployed: Deployed) -> None:
+    """After its retries; it can be sent again from there."""
     event = {"manifest_prefix": "elsewhere/", "prefix": f"{stack.PREFIX}nothing"}
     functions = boto3.client("lambda", **deployed.emulator.options)
     functions.invoke(FunctionName=deployed.stack.function, InvocationType="Event", Payload=json.dumps(event))
@@ -141,7 +141,7 @@ def test_an_event_that_fails_for_good_waits_in_the_queue(deployed: Deployed) -> 
 
 
 def test_no_url_and_no_token_is_in_any_log_line(deployed: Deployed) -> None:
-    """Whoever reads the logs, sosw's own lines included, gets no access from them."""
+    """Reading the logs, sosw's own lines included, gives no access."""
     tail = Tail(boto3.client("logs", **deployed.emulator.options), deployed.stack.logs, datetime.now(UTC))
     chain.run(deployed.emulator, deployed.stack, event={"fresh": True})
     text = "\n".join(tail.messages())

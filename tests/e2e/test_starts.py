@@ -1,4 +1,4 @@
-"""Every way to start a job on the deployed stack, a queue, rules, an operator, and how the end is reported."""
+"""Each way to start a job on the deployed stack: a queue, rules, an operator; and how its end is reported."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Queues:
         self._functions = boto3.client("lambda", **deployed.emulator.options)
 
     def send(self, *bodies: str) -> None:
-        """Send messages such that they come in one batch."""
+        """Send messages so that they arrive in one batch."""
         (mapping,) = self._functions.list_event_source_mappings(FunctionName=self.stack.live)["EventSourceMappings"]
         self._functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
         entries: Any = [{"Id": str(number), "MessageBody": body} for number, body in enumerate(bodies)]
@@ -42,7 +42,7 @@ class Queues:
         self._functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
     def take(self, url: str) -> list[str]:
-        """Take out of a queue what is in it."""
+        """Take all messages from a queue."""
         bodies = []
         while messages := self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:
@@ -51,13 +51,13 @@ class Queues:
         return bodies
 
     def give_up_after(self, tries: int) -> None:
-        """Let messages that were received so often go into the dead-letter queue."""
+        """Move messages into the dead-letter queue after this many tries."""
         found = self.sqs.get_queue_attributes(QueueUrl=self.stack.queue, AttributeNames=["RedrivePolicy"])
         policy = {**json.loads(found["Attributes"]["RedrivePolicy"]), "maxReceiveCount": tries}
         self.sqs.set_queue_attributes(QueueUrl=self.stack.queue, Attributes={"RedrivePolicy": json.dumps(policy)})
 
     def left(self) -> int:
-        """Count the messages that are in the jobs' queue, or under way."""
+        """Count the messages in the jobs' queue, and those under way."""
         names: Any = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         found = self.sqs.get_queue_attributes(QueueUrl=self.stack.queue, AttributeNames=names)["Attributes"]
         return sum(int(number) for number in found.values())
@@ -66,9 +66,9 @@ class Queues:
 @pytest.fixture
 def queues(roomy: Deployed) -> Iterator[Queues]:
     """
-    Let a message be tried again after seconds, where the stack waits for six times the function's timeout.
+    Retry messages after seconds, where the stack waits for six times the function's timeout.
 
-    On a busy machine that is again while it is worked on: tries tell nothing, so only the test gives messages up.
+    On a busy machine a message may come again while it is worked on; therefore only the test gives messages up.
     """
     found = Queues(roomy)
     url = found.stack.queue
@@ -79,10 +79,10 @@ def queues(roomy: Deployed) -> Iterator[Queues]:
     found.sqs.set_queue_attributes(QueueUrl=url, Attributes=before["Attributes"])
 
 
-def test_a_batch_with_poison_in_it_is_done_and_the_poison_ends_in_the_dead_letter_queue(
+def test_a_batch_with_a_poison_message_is_done_and_that_message_goes_to_the_dead_letters(
     roomy: Deployed, queues: Queues
 ) -> None:
-    """The first job is handed over to siblings, the others find no time and get siblings of their own."""
+    """The first job is handed over to siblings; no time is left for the others, which get siblings of their own."""
     jobs = [Job(roomy) for _ in range(3)]
     first, *others = [json.dumps(job.event) for job in jobs]
     queues.send(first, POISON, *others)
@@ -96,14 +96,14 @@ def test_a_batch_with_poison_in_it_is_done_and_the_poison_ends_in_the_dead_lette
     assert queues.take(queues.stack.letters) == []
     for job in jobs:
         starts = [line for line in job.lines() if line["event"] == "start" and line["hop"] == 0]
-        assert len(starts) == 1, "each began once"
+        assert len(starts) == 1, "a job began twice"
     for job in jobs[1:]:
         assert "delegated" in [line["event"] for line in job.lines()]
     assert "message_id" in next(line for line in jobs[0].lines() if line["event"] == "start")
 
 
-def test_one_job_in_two_messages_is_one_manifest(roomy: Deployed, queues: Queues) -> None:
-    """Whoever comes second waits in the queue until the manifest answers it."""
+def test_one_job_in_two_messages_makes_one_manifest(roomy: Deployed, queues: Queues) -> None:
+    """The second message waits in the queue until the manifest answers it."""
     job = Job(roomy)
     queues.send(json.dumps(job.event), json.dumps(job.event))
     job.wait_for_end("complete")
@@ -114,7 +114,7 @@ def test_one_job_in_two_messages_is_one_manifest(roomy: Deployed, queues: Queues
 
 @contextmanager
 def rule(deployed: Deployed, target: dict[str, Any], pattern: dict[str, Any]) -> Iterator[str]:
-    """Put a rule on the default bus, with one target."""
+    """Create a rule on the default bus, with one target."""
     events, name = boto3.client("events", **deployed.emulator.options), f"autotest-{uuid4().hex[:8]}"
     arn = events.put_rule(Name=name, EventPattern=json.dumps(pattern))["RuleArn"]
     targets: Any = [{"Id": "1", **target}]
@@ -126,8 +126,8 @@ def rule(deployed: Deployed, target: dict[str, Any], pattern: dict[str, Any]) ->
         events.delete_rule(Name=name)
 
 
-def test_a_finished_manifest_is_told_on_the_event_bus(deployed: Deployed, queues: Queues) -> None:
-    """Once, by the last sibling, to whoever has a rule for it; without any URL."""
+def test_a_finished_manifest_is_announced_on_the_event_bus(deployed: Deployed, queues: Queues) -> None:
+    """Once, by the last sibling, to each rule that matches; without any URL."""
     url = queues.sqs.create_queue(QueueName=f"autotest-{uuid4().hex[:8]}")["QueueUrl"]
     arn = queues.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     pattern = {"source": ["presign-siblings"], "detail-type": ["Manifest Complete"]}
@@ -135,17 +135,17 @@ def test_a_finished_manifest_is_told_on_the_event_bus(deployed: Deployed, queues
     with rule(deployed, {"Arn": arn}, pattern):
         job.start()
         record = job.wait_for_end("complete")
-        told = [json.loads(body) for body in eventually(lambda: queues.take(url))]
-    (event,) = [each for each in told if each["detail"]["job_id"] == record["job_id"]]
+        announced = [json.loads(body) for body in eventually(lambda: queues.take(url))]
+    (event,) = [each for each in announced if each["detail"]["job_id"] == record["job_id"]]
     result = json.loads(record["result"])
     assert event["detail"] | result == event["detail"] | {"status": "complete"}
     assert event["detail"]["job_key"] == record["job_key"]
     assert job.manifests() == [event["detail"]["manifest_key"]]
-    assert "X-Amz" not in json.dumps(told)
+    assert "X-Amz" not in json.dumps(announced)
 
 
-def test_several_rules_each_start_a_job_of_their_own_at_the_events_time(deployed: Deployed) -> None:
-    """An input transformer puts the event's time where the dates in the prefix come from."""
+def test_several_rules_each_start_their_own_job_at_the_events_time(deployed: Deployed) -> None:
+    """An input transformer passes on the event's time, which resolves the dates in the prefix."""
     jobs = [Job(deployed), Job(deployed)]
     prefixes = [f"{stack.PREFIX}{{yyyy}}/{{mm}}/", f"{stack.PREFIX}{{{{}}}}/"]
     functions = boto3.client("lambda", **deployed.emulator.options)
@@ -175,11 +175,11 @@ def test_several_rules_each_start_a_job_of_their_own_at_the_events_time(deployed
         events.put_events(Entries=[{"Source": source, "DetailType": "Day", "Detail": "{}"}])
         places = [json.loads(job.wait_for_end("complete")["place"])["job"] for job in jobs]
     (at,) = {datetime.fromisoformat(place["time"]) for place in places}
-    assert at.microsecond == 0, "the event's, which has whole seconds, and not the function's own"
+    assert at.microsecond == 0, "the function's own time was used, not the event's whole seconds"
     assert [place["prefix"] for place in places] == [f"{stack.PREFIX}{at:%Y/%m}/", f"{stack.PREFIX}{{}}/"]
 
 
-def test_a_cursor_and_a_key_range_start_there_by_hand(deployed: Deployed) -> None:
+def test_a_cursor_or_a_key_range_given_by_hand_is_where_a_job_starts(deployed: Deployed) -> None:
     """Asynchronous invocations, as an operator makes them."""
     keys = sorted(pdf_keys(deployed), key=str.encode)
     s3 = boto3.client("s3", **deployed.emulator.options)
@@ -194,9 +194,9 @@ def test_a_cursor_and_a_key_range_start_there_by_hand(deployed: Deployed) -> Non
     by_range.prove(keys[11:71])
 
 
-@pytest.mark.parametrize("at_hand", ["the payload", "the log line", "the answer"])
-def test_a_parked_job_goes_on_from_what_a_person_has_at_hand(deployed: Deployed, at_hand: str) -> None:
-    """Pasted as it is into an asynchronous invocation."""
+@pytest.mark.parametrize("source", ["the payload", "the log line", "the answer"])
+def test_a_parked_job_continues_from_each_copy_of_its_resume_payload(deployed: Deployed, source: str) -> None:
+    """Pasted unchanged into an asynchronous invocation."""
     job = Job(deployed)
     with job.held(1):
         job.change(stop=True)
@@ -209,13 +209,13 @@ def test_a_parked_job_goes_on_from_what_a_person_has_at_hand(deployed: Deployed,
         "the log line": line,
         "the answer": {"statusCode": status, "body": json.dumps(body)},
     }
-    job.start(found[at_hand])
+    job.start(found[source])
     job.wait_for_end("complete", after=parked)
     job.prove(pdf_keys(deployed))
 
 
-def test_a_lost_sibling_goes_on_from_the_on_failure_queues_record(deployed: Deployed, queues: Queues) -> None:
-    """Lambda gave it up; its record is invoked as it was received."""
+def test_a_lost_sibling_continues_from_the_record_of_the_on_failure_queue(deployed: Deployed, queues: Queues) -> None:
+    """Lambda gave its event up; the record is invoked as it was received."""
     functions = boto3.client("lambda", **deployed.emulator.options)
     job = Job(deployed)
     queues.take(queues.stack.failed)

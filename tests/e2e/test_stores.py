@@ -1,4 +1,4 @@
-"""Stores that are not AWS: whole jobs on real ones, from the listing to the last line and the last byte."""
+"""Whole jobs on stores other than AWS, from the listing to the last line and the last byte."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HEADERS = ("--cache-control", "," * 255, "--content-type", "," * 255)
 
 
 def is_kept(key: str) -> bool:
-    """Whether stores that lie on a file system keep a key as it is: these refuse others, or clean them."""
+    """Whether stores on a file system keep a key unchanged: they refuse or clean others."""
     segments = key.split("/")
     return "\\" not in key and not {"", ".", ".."} & set(segments) and max(len(s.encode()) for s in segments) < 250
 
@@ -44,7 +44,7 @@ def keys() -> list[str]:
 
 
 def make_many(data: Path) -> None:
-    """Make the many files of the job in a folder of buckets."""
+    """Create the many files of the job in a folder of buckets."""
     folder = data / BUCKET / PREFIX / LONG
     folder.mkdir(parents=True)
     for number in range(MANY):
@@ -53,7 +53,7 @@ def make_many(data: Path) -> None:
 
 
 def fill(store: Store, names: Sequence[str]) -> Filled:
-    """Put a small object under each key that is not there yet, several at once."""
+    """Put a small object under each key, several at once."""
     client = store.client()
     with suppress(client.exceptions.BucketAlreadyExists, client.exceptions.BucketAlreadyOwnedByYou):
         client.create_bucket(Bucket=BUCKET)
@@ -67,7 +67,7 @@ def fill(store: Store, names: Sequence[str]) -> Filled:
 
 
 class Filled(NamedTuple):
-    """A store, and the keys that lie in it."""
+    """A store and its keys."""
 
     store: Store
     keys: list[str]
@@ -118,14 +118,16 @@ def desk(store: Store, folder: Path, *arguments: str) -> tuple[int, Any]:
 def run(filled: Filled, folder: Path, *options: str) -> dict[str, Any]:
     """Run a job into a place of its own in the store; return its answer."""
     target = f"s3://{BUCKET}/manifests/{folder.name}/"
-    code, told = desk(filled.store, folder, "run", f"s3://{BUCKET}/{PREFIX}", "--suffix", "", "--to", target, *options)
-    assert code == 0, told
-    assert isinstance(told, dict)
-    return told
+    code, answer = desk(
+        filled.store, folder, "run", f"s3://{BUCKET}/{PREFIX}", "--suffix", "", "--to", target, *options
+    )
+    assert code == 0, answer
+    assert isinstance(answer, dict)
+    return answer
 
 
 def lines(filled: Filled, place: str) -> list[dict[str, str]]:
-    """Return the manifest's lines, read by another client than the product's."""
+    """Return the manifest's lines, read by a client that is not the product's."""
     key = place.removeprefix(f"s3://{BUCKET}/")
     body = filled.store.client().get_object(Bucket=BUCKET, Key=key)["Body"].read()
     text = gzip.decompress(body) if key.endswith(".gz") else body
@@ -133,40 +135,40 @@ def lines(filled: Filled, place: str) -> list[dict[str, str]]:
 
 
 def test_a_job_of_several_parts_is_whole(filled: Filled, tmp_path: Path) -> None:
-    """Every key once, in order, up to the last line; every link gives its object's bytes; HEAD shows the size."""
-    told = run(filled, tmp_path, *HEADERS)
-    assert [line["key"] for line in lines(filled, told["manifest"])] == filled.keys
-    head = filled.store.client().head_object(Bucket=BUCKET, Key=told["manifest"].removeprefix(f"s3://{BUCKET}/"))
-    assert head["ContentLength"] > 10 << 20, "three parts at least"
-    code, report = desk(filled.store, tmp_path, "verify", told["manifest"], "--all")
+    """Each key once, in order, up to the last line; each link gives its object's bytes; HEAD shows the size."""
+    answer = run(filled, tmp_path, *HEADERS)
+    assert [line["key"] for line in lines(filled, answer["manifest"])] == filled.keys
+    head = filled.store.client().head_object(Bucket=BUCKET, Key=answer["manifest"].removeprefix(f"s3://{BUCKET}/"))
+    assert head["ContentLength"] > 10 << 20, "fewer than three parts"
+    code, report = desk(filled.store, tmp_path, "verify", answer["manifest"], "--all")
     assert code == 0, report
     assert (report["count"], report["fetched"]) == (len(filled.keys), len(filled.keys))
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_job_of_many_hops_is_whole(filled: Filled, tmp_path: Path, compression: str) -> None:
-    """Checkpoints, pieces and what puts them together do what they do on AWS."""
+    """Checkpoints and pieces work, and are put together, as on AWS."""
     many = ("--page-size", "100", "--checkpoint-seconds", "0.1", "--compression", compression)
-    told = run(filled, tmp_path, *many)
-    assert told["hops"] > 1
-    assert [line["key"] for line in lines(filled, told["manifest"])] == filled.keys
+    answer = run(filled, tmp_path, *many)
+    assert answer["hops"] > 1
+    assert [line["key"] for line in lines(filled, answer["manifest"])] == filled.keys
 
 
 @pytest.mark.parametrize("options", [(), ("--page-size", "37"), ("--processes", "2")], ids=" ".join)
 def test_folders_are_listed_whole(on_seaweedfs: Filled, tmp_path: Path, options: tuple[str, ...]) -> None:
-    """Behind a folder's name without its slash, which no key is, SeaweedFS leaves out what is in the folder."""
+    """After a folder's name without its slash, which is no key, SeaweedFS leaves out the folder's files."""
     months = [f"months/{month:02}/{number:03}.pdf" for month in range(1, 13) for number in range(100)]
     fill(on_seaweedfs.store, months)
-    code, told = desk(on_seaweedfs.store, tmp_path, "run", f"s3://{BUCKET}/months/", "--to", "months.jsonl", *options)
-    assert code == 0, told
+    code, answer = desk(on_seaweedfs.store, tmp_path, "run", f"s3://{BUCKET}/months/", "--to", "months.jsonl", *options)
+    assert code == 0, answer
     assert [json.loads(line)["key"] for line in (tmp_path / "months.jsonl").read_text().splitlines()] == months
 
 
 def test_the_objects_are_downloaded(filled: Filled, tmp_path: Path) -> None:
     """By their links alone; a second call fetches nothing."""
-    told = run(filled, tmp_path)
+    answer = run(filled, tmp_path)
     for fetched in (len(filled.keys), 0):
-        code, done = desk(filled.store, tmp_path, "download", told["manifest"], "files")
+        code, done = desk(filled.store, tmp_path, "download", answer["manifest"], "files")
         assert (code, done["failed"], done["fetched"]) == (0, 0, fetched), done
     bodies = sorted(path.read_bytes() for path in (tmp_path / "files").rglob("*") if path.is_file())
     assert bodies == sorted(key.encode() for key in filled.keys)

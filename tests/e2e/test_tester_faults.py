@@ -1,4 +1,4 @@
-"""What the tester does to a chain, on the real stack: each fault shows, and nothing is lost by it."""
+"""The tester's faults on the real stack: each shows, and nothing is lost by it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-# The settings that the stack has here already: one page a sibling.
+# The settings that the stack has here already: one page per sibling.
 FORM: dict[str, Any] = {"timeout": 10, "kept_free": 10, "page_size": 20, "seed": False, "every_page": False}
 SECONDS = 180.0  # a killed runtime is followed by cold starts, on a busy machine too
 
 
 @pytest.fixture
 def stand(deployed: Deployed) -> Iterator[Controller]:
-    """Return a tester of the stack, with its PDFs in the bucket; take every fault back."""
+    """Return a tester of the stack, with its PDFs in the bucket; undo each fault afterwards."""
     services = Services.of(deployed.emulator, deployed.stack)
     made = Controller(services, Faults(services), held=objects.held(services.s3))
     yield made
@@ -44,19 +44,19 @@ def stand(deployed: Deployed) -> Iterator[Controller]:
 
 
 def run_until(stand: Controller, until: Callable[[Experiment], bool]) -> Experiment:
-    """Wait until a condition holds of the run."""
+    """Wait until a condition holds for the run."""
     deadline = time.monotonic() + SECONDS
     while (run := stand.run) is None or not until(run):
-        told = (stand.fault, run and (run.phase, run.seen, run.course.told()))
-        assert time.monotonic() < deadline, told
-        # A run that is over goes nowhere else: what has not come with its last lines never will.
-        assert run is None or run.ended is None or time.time() < run.ended + LAST_LINES_SECONDS, told
+        state = (stand.fault, run and (run.phase, run.seen, run.course.told()))
+        assert time.monotonic() < deadline, state
+        # A run that is over does not change: what its last lines do not hold will never come.
+        assert run is None or run.ended is None or time.time() < run.ended + LAST_LINES_SECONDS, state
         time.sleep(0.05)
     return run
 
 
 def ended_as(stand: Controller, phase: str) -> Experiment:
-    """Wait until the run has ended as it must, with the lines of its last hop."""
+    """Wait until the run has ended as expected, with the log lines of its last hop."""
     # A short chain may end between two looks, before any line of it was read.
     return run_until(
         stand, lambda run: run.phase == phase and [a.outcome for a in run.course.attempts()][-1:] == [phase]
@@ -64,7 +64,7 @@ def ended_as(stand: Controller, phase: str) -> Experiment:
 
 
 def prove(stand: Controller, deployed: Deployed) -> None:
-    """Assert that the manifest holds every PDF once."""
+    """Assert that the manifest holds each PDF once."""
     run = ended_as(stand, "complete")
     page = stand.manifest("", 0, 200)
     assert run.course.count() == page["total"] == len(pdf_keys(deployed)) == len(run.keys)
@@ -74,7 +74,7 @@ def prove(stand: Controller, deployed: Deployed) -> None:
 
 
 def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Controller, deployed: Deployed) -> None:
-    """SIGKILL of the very process that holds the lease."""
+    """By SIGKILL of the process that holds the lease."""
 
     def outcomes(run: Experiment) -> list[tuple[int, str]]:
         return [(each.hop, each.outcome) for each in run.course.attempts()]
@@ -87,13 +87,13 @@ def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Controller, deploy
         run_until(stand, lambda run: (1, "killed") in outcomes(run))
     prove(stand, deployed)
     assert stand.run is not None
-    told = outcomes(stand.run)
-    assert [hop for hop, outcome in told if outcome == "killed"] == [1]
-    assert told.index((1, "killed")) < told.index((1, "handed over"))
+    shown = outcomes(stand.run)
+    assert [hop for hop, outcome in shown if outcome == "killed"] == [1]
+    assert shown.index((1, "killed")) < shown.index((1, "handed over"))
 
 
-def test_a_rule_that_is_switched_off_parks_the_chain_until_it_is_resumed(stand: Controller, deployed: Deployed) -> None:
-    """The kill switch; a resume with the rule off would park again."""
+def test_a_disabled_rule_parks_the_chain_until_it_is_resumed(stand: Controller, deployed: Deployed) -> None:
+    """The kill switch; a resume with the rule disabled would park again."""
     with deployed.emulator.holding("hop-2"):
         stand.start({**FORM, "rule_off_at": "1"})
         run_until(stand, lambda _: not stand.rule_on)
@@ -122,8 +122,8 @@ def test_a_throttled_sibling_is_given_up_and_delivered_again_by_a_resume(stand: 
     prove(stand, deployed)
 
 
-def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Controller, deployed: Deployed) -> None:
-    """Through the ledger; meanwhile no second run may begin."""
+def test_a_stop_parks_the_chain_and_a_resume_continues_it(stand: Controller, deployed: Deployed) -> None:
+    """Through the ledger; no second run may begin before the first has ended."""
     with deployed.emulator.holding("hop-1"):
         stand.start(FORM)
         run_until(stand, lambda run: run.seen is not None)
@@ -136,7 +136,7 @@ def test_a_stop_parks_the_chain_and_a_resume_goes_on(stand: Controller, deployed
 
 
 def test_each_run_has_a_place_of_its_own(stand: Controller, deployed: Deployed) -> None:
-    """So none is answered from another's record."""
+    """So none is answered from another run's record."""
     for number in (1, 2):
         assert stand.start({**FORM, "page_size": 100}) == number
         prove(stand, deployed)

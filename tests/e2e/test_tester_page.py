@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-SECONDS = 300.0  # on a busy machine; on a quiet one the whole run takes some 20
-# One key a page: the seed's handler needs longer than its Lambda has, on any machine.
+SECONDS = 300.0  # on a busy machine; on an idle one the whole run takes some 20
+# One key a page: the seed's handler needs longer than its Lambda's timeout, on any machine.
 PDFS = 2400
 UPLOADED = '100% "résumé" #1.pdf'
 UNLABELLED = """
@@ -35,7 +35,7 @@ return [...document.querySelectorAll("input, select, button, progress, [role=reg
   !(each.labels?.length || each.getAttribute("aria-label") || each.getAttribute("aria-labelledby")
     || (each.tagName === "BUTTON" && each.textContent.trim()))).map(each => each.outerHTML);
 """
-# All of one moment: the page draws its lists again whenever it has heard more.
+# All read at one instant: the page draws its lists again after each message.
 BARS = """
 return [...document.querySelectorAll("#hops .hop")].map(row => [row.innerText.split("\\n")[0], row.dataset.outcome]);
 """
@@ -56,8 +56,8 @@ class Page(NamedTuple):
         """Wait until a condition holds."""
         deadline = time.monotonic() + SECONDS
         while not until():
-            told = {name: self.find(name).text for name in ("status", "trouble", "chain-says", "seed-says", "hops")}
-            assert time.monotonic() < deadline, told
+            texts = {name: self.find(name).text for name in ("status", "trouble", "chain-says", "seed-says", "hops")}
+            assert time.monotonic() < deadline, texts
             time.sleep(0.1)
 
     def fill(self, **fields: str) -> None:
@@ -67,7 +67,7 @@ class Page(NamedTuple):
             self.find(name).send_keys(value)
 
     def choose(self, form: str, **values: str) -> None:
-        """Set the filters of a panel; those that are not named are taken back."""
+        """Set the filters of a panel; those that are not named are cleared."""
         for field in self.find(form).find_elements(By.CSS_SELECTOR, "select, input"):
             value = values.get(str(field.get_attribute("name")), "")
             if field.tag_name == "select":
@@ -77,7 +77,7 @@ class Page(NamedTuple):
                 field.send_keys(value)
 
     def texts(self, where: str) -> list[str]:
-        """Return the texts of elements, all of one moment."""
+        """Return the texts of elements, read at one instant."""
         script = "return [...document.querySelectorAll(arguments[0])].map(each => each.textContent)"
         return [str(each) for each in self.driver.execute_script(script, where)]
 
@@ -97,7 +97,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 @pytest.fixture(scope="module")
 def ran(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    """Make PDFs, upload one, kill hop 1 of the chain, and wait until chain and seed have ended."""
+    """Create PDFs, upload one, kill hop 1 of the chain, and wait until chain and seed have ended."""
     page.wait(lambda: page.find("status").text == "ready")
     page.fill(count=str(PDFS))
     page.find("count").submit()
@@ -118,14 +118,14 @@ def ran(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 def test_the_token_leaves_the_address_bar(page: Page) -> None:
-    """Nobody who looks over a shoulder, or at the history, has the session."""
+    """Neither a glance at the screen nor the history reveals the session."""
     assert page.driver.current_url == page.url.split("?")[0]
     assert page.driver.execute_script("return document.cookie") == ""
     assert page.driver.title == "presign-siblings tester"
 
 
-def test_every_control_has_a_name(page: Page) -> None:
-    """A screen reader says what each is for."""
+def test_each_control_has_a_name(page: Page) -> None:
+    """A screen reader announces what each is for."""
     assert page.driver.execute_script(UNLABELLED) == []
     landmarks = [len(page.rows(each)) for each in ("header", "main", "h1", "html[lang=en]")]
     assert landmarks == [1, 1, 1, 1]
@@ -134,7 +134,7 @@ def test_every_control_has_a_name(page: Page) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1600])
 def test_the_page_fits_its_width(ran: Page, width: int, scheme: str) -> None:
-    """On a phone and on a large screen nothing has to be scrolled sideways, with a run's results in it."""
+    """On a phone and on a large screen nothing scrolls sideways, with a run's results in it."""
     resize(ran.driver, width, scheme=scheme)
     assert ran.driver.execute_script(OVERFLOW) == 0
     assert ran.find("chart").find_element(By.TAG_NAME, "svg").rect["width"] <= width
@@ -142,8 +142,8 @@ def test_the_page_fits_its_width(ran: Page, width: int, scheme: str) -> None:
 
 
 @pytest.mark.parametrize("width", [400, 800, 1100, 1600])
-def test_the_hops_can_be_read_at_every_width(ran: Page, width: int) -> None:
-    """Bars have room, and no two times of their axis stand in one place."""
+def test_the_hops_are_legible_at_each_width(ran: Page, width: int) -> None:
+    """Bars have room, and no two times on their axis overlap."""
     resize(ran.driver, width)
     assert min(each.rect["width"] for each in ran.rows("#hops .track")) > 150
     times = sorted((each.rect["x"], each.rect["width"]) for each in ran.rows("#axis span"))
@@ -151,7 +151,7 @@ def test_the_hops_can_be_read_at_every_width(ran: Page, width: int) -> None:
     resize(ran.driver, 1600)
 
 
-def test_the_chain_goes_on_where_the_seed_dies(ran: Page) -> None:
+def test_the_chain_completes_where_the_seed_dies(ran: Page) -> None:
     """Same bucket, same timeout, side by side."""
     expected = f"{PDFS + 1:,}"
     assert (ran.find("chain-count").text, ran.find("chain-of").text) == (expected, f"of {expected} keys")
@@ -174,7 +174,7 @@ def test_the_timeline_shows_the_kill_and_the_hop_that_took_over(ran: Page) -> No
 
 
 def test_a_link_of_the_manifest_opens_the_pdf(ran: Page) -> None:
-    """The uploaded file, under its awkward name; found by the filter."""
+    """The uploaded file, with its awkward name; the filter finds it."""
     ran.choose("manifest-filters", text="RÉSUMÉ")
     ran.wait(lambda: f"inbox/{UPLOADED}" in ran.texts("#entries a") and len(ran.texts("#entries a")) < 5)
     (link,) = [each for each in ran.rows("#entries a") if each.text == f"inbox/{UPLOADED}"]
@@ -201,7 +201,7 @@ def test_the_logs_are_filtered_by_event_level_hop_and_text(ran: Page) -> None:
 
 
 def test_the_metrics_add_up(ran: Page) -> None:
-    """The chain's row is the sum of its hops; what died by the kill has written none."""
+    """The chain's row is the sum of its hops; a killed hop has written no metrics."""
     ran.choose("metric-filters")
     at = ran.texts("#metrics thead th").index("PDFsProcessed")
     rows = [each.find_elements(By.XPATH, "*") for each in ran.rows("#metrics tbody tr")]
@@ -211,15 +211,15 @@ def test_the_metrics_add_up(ran: Page) -> None:
     assert PDFS // 2 < total <= PDFS + 1
 
 
-def test_the_ledgers_record_is_there(ran: Page) -> None:
+def test_the_ledgers_record_is_shown(ran: Page) -> None:
     """As the jobs table holds it."""
     terms = [each.text for each in ran.rows("#ledger dt")]
     record = dict(zip(terms, [each.text for each in ran.rows("#ledger dd")], strict=True))
     assert (record["state"], record["count"]) == ("complete", str(PDFS + 1))
 
 
-def test_no_url_is_anywhere_but_in_the_manifests_links(ran: Page) -> None:
-    """Logs, metrics and record are what people copy into tickets."""
+def test_urls_are_only_in_the_manifests_links(ran: Page) -> None:
+    """Logs, metrics and record are copied into tickets."""
     ran.choose("log-filters")
     for name in ("logs", "metrics", "ledger", "hops", "status", "job"):
         assert "X-Amz" not in str(ran.find(name).get_attribute("innerHTML")), name
@@ -227,8 +227,8 @@ def test_no_url_is_anywhere_but_in_the_manifests_links(ran: Page) -> None:
     assert ran.driver.execute_script(stored) == [0, 0, ""]
 
 
-def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
-    """And it has the focus; once it is mended, the message is gone."""
+def test_a_refused_field_shows_its_message_beside_it(ran: Page) -> None:
+    """The field gets the focus; once it is corrected, the message is gone."""
     ran.fill(page_size="1001")
     ran.find("run").click()
     ran.wait(lambda: ran.rows("#error-page_size"))
@@ -239,8 +239,8 @@ def test_a_refused_field_says_so_where_it_stands(ran: Page) -> None:
     assert ran.find("status").text == "complete"
 
 
-def test_what_is_refused_is_told_in_view_however_far_the_page_was_scrolled(ran: Page, tmp_path: Path) -> None:
-    """Whoever presses Run below saw nothing happen."""
+def test_a_refusal_scrolls_into_view(ran: Page, tmp_path: Path) -> None:
+    """A click on Run further down seemed to do nothing."""
     refused = tmp_path / "no.pdf"
     refused.write_bytes(b"no PDF")
     ran.driver.execute_script("scrollTo(0, document.body.scrollHeight)")
@@ -252,26 +252,26 @@ def test_what_is_refused_is_told_in_view_however_far_the_page_was_scrolled(ran: 
 
 
 def test_a_list_is_one_stop_of_the_tab_key(ran: Page) -> None:
-    """The arrows, Home and End go through it."""
+    """The arrow keys, Home and End move within it."""
     ran.choose("log-filters")
     for place, item in (("#logs", "summary"), ("#entries", "a")):
         stops = "return [...document.querySelectorAll(arguments[0])].filter(each => each.tabIndex === 0).length"
         assert ran.driver.execute_script(stops, f"{place} {item}") == 1, place
 
 
-def test_the_result_stands_above_the_logs(ran: Page) -> None:
-    """Who looks for the manifest does not scroll through lines."""
+def test_the_result_comes_before_the_logs(ran: Page) -> None:
+    """The manifest is found without scrolling through log lines."""
     assert ran.find("entries").location["y"] < ran.find("logs").location["y"]
 
 
-def test_the_browser_has_nothing_to_complain_of(ran: Page) -> None:
-    """No script fails, and the page keeps to its own policy."""
+def test_the_browser_logs_no_error(ran: Page) -> None:
+    """No script fails, and the page obeys its own policy."""
     log: list[dict[str, Any]] = ran.driver.get_log("browser")  # type: ignore[no-untyped-call]
     assert [each for each in log if "status of 400" not in each["message"]] == []
 
 
 def test_ctrl_c_leaves_nothing_behind() -> None:
-    """No process, and nothing that still answers."""
+    """No process, and no open port."""
     with started() as (url, process):
         children = _descendants(process.pid)
         assert children
@@ -284,7 +284,7 @@ def test_ctrl_c_leaves_nothing_behind() -> None:
 
 
 def _descendants(pid: int) -> set[int]:
-    """Return the processes that a process has started, and theirs."""
+    """Return a process's children, and their children."""
     parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.e2e
 BUCKET = "awkward"
 EXPIRY = 900
 PAGE_SIZE = 7
-SECONDS = 60.0  # within which a browser must have saved a file, on however busy a machine
+SECONDS = 60.0  # the longest wait for a browser's download, on a busy machine
 
 
 class Server(NamedTuple):
@@ -52,7 +52,7 @@ class Server(NamedTuple):
 
 
 def body_of(key: str) -> bytes:
-    """Return what is stored under a key: different for each."""
+    """Return the body stored under a key: different for each."""
     return b"%PDF-1.7 " + hashlib.sha256(key.encode()).hexdigest().encode()
 
 
@@ -81,7 +81,7 @@ def ministack_server() -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def swift_server() -> Iterator[Server]:
-    """Run Swift, whose S3 interface knows nothing of MiniStack's."""
+    """Run Swift, whose S3 interface is independent of MiniStack's."""
     with swift.running() as running:
         yield filled(Server(running.endpoint, swift.ACCESS_KEY, swift.SECRET_KEY))
 
@@ -106,7 +106,7 @@ def signed(
     expiry: int = EXPIRY,
     headers: ResponseHeaders | None = None,
 ) -> list[str]:
-    """Sign keys with the batch signer, as many at a time as a page has."""
+    """Sign keys with the batch signer, in pages."""
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
@@ -143,7 +143,7 @@ def listed(server: Server) -> tuple[str, ...]:
 
 
 def listed_by_many(server: Server, hops: Iterator[int], page_size: int) -> RangeRun:
-    """List it from many places at once, in hops of so many pages."""
+    """List the bucket from many places at once, in hops of given numbers of pages."""
     job, run = job_of(concurrency=8, page_size=page_size), RangeRun()
 
     async def hop(pages: int) -> None:
@@ -168,8 +168,8 @@ def fetch(server: Server, urls: list[str]) -> list[tuple[int, bytes]]:
     return answers
 
 
-def test_every_listed_key_is_fetched_by_its_url(server: Server) -> None:
-    """What the lister finds is the whole corpus in order, and every URL gives its object's own bytes."""
+def test_each_listed_key_is_fetched_by_its_url(server: Server) -> None:
+    """The lister finds the whole corpus in order, and each URL gives its object's own bytes."""
     keys = listed(server)
     assert keys == tuple(sorted(AWKWARD_KEYS))
     answers = fetch(server, signed(server, now, keys))
@@ -177,8 +177,8 @@ def test_every_listed_key_is_fetched_by_its_url(server: Server) -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_many_readers_list_every_key_once_wherever_the_hops_end(server: Server, seed: int) -> None:
-    """Both servers start after guesses that are no keys, in the order that S3 has; none of them contradicts itself."""
+def test_many_readers_list_each_key_once_wherever_the_hops_end(server: Server, seed: int) -> None:
+    """Both servers start after guesses that are no keys, in S3's order; neither contradicts itself."""
     rng = random.Random(seed)
     page_size = rng.randint(1, 5)
     hops = iter(lambda: rng.randint(1, 9), 0) if seed else itertools.repeat(10_000)
@@ -201,7 +201,7 @@ def another_signature(url: str) -> str:
 
 
 def a_longer_life(url: str) -> str:
-    """Let a URL live longer than it was signed for."""
+    """Extend a URL's life beyond what was signed."""
     return url.replace(f"X-Amz-Expires={EXPIRY}", f"X-Amz-Expires={EXPIRY + 1}")
 
 
@@ -212,7 +212,7 @@ def a_later_date(url: str) -> str:
 
 @pytest.mark.parametrize("tamper", [another_key, another_signature, a_longer_life, a_later_date])
 def test_a_tampered_url_is_refused(tamper: Callable[[str], str], server: Server) -> None:
-    """One character is enough, whatever the key: the servers do verify, so what they accept is signed right."""
+    """One character is enough, whatever the key: the servers do verify, so URLs that they accept are signed right."""
     urls = signed(server, now, AWKWARD_KEYS)
     tampered = [tamper(url) for url in urls]
     assert not set(urls) & set(tampered)
@@ -223,7 +223,7 @@ def test_a_tampered_url_is_refused(tamper: Callable[[str], str], server: Server)
 
 
 def test_an_expired_url_is_refused(server: Server) -> None:
-    """A URL dies its seconds after it was signed, no sooner: one signed at the same past instant for longer lives."""
+    """A URL expires after the seconds that were signed, no sooner: one of the same date with more seconds lives."""
 
     def an_hour_ago() -> datetime:
         return now() - timedelta(hours=1)
@@ -233,7 +233,7 @@ def test_an_expired_url_is_refused(server: Server) -> None:
 
 
 def test_swift_leaves_no_process_behind() -> None:
-    """Each of its four servers makes a session of its own, and yet none outlives the test that started it."""
+    """Each of its four servers has a session of its own, yet none outlives the test that started it."""
     with swift.running() as running:
         assert len(set(running.ports)) == 4
     for port in running.ports:
@@ -241,8 +241,8 @@ def test_swift_leaves_no_process_behind() -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
-    """Two servers that never saw botocore's hook find the query signed as it stands."""
+def test_a_url_with_requester_pays_is_answered(server: Server) -> None:
+    """Two servers without botocore's hook accept the query as signed."""
 
     async def run() -> list[str]:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
@@ -259,8 +259,8 @@ def test_a_url_that_the_requester_pays_for_is_answered(server: Server) -> None:
 
 @pytest.mark.parametrize("equal", [False, True], ids=["copied", "equal parts"])
 @pytest.mark.parametrize("mebibytes", [1, 6, 27], ids=["one put", "a part", "several parts"])
-def test_a_manifest_is_put_together_with_what_it_says_of_itself(server: Server, mebibytes: int, *, equal: bool) -> None:
-    """Copied inside the server, with a part at each seam that is read and written; or in equal parts."""
+def test_a_manifest_is_put_together_with_its_metadata(server: Server, mebibytes: int, *, equal: bool) -> None:
+    """Copied inside the server, with parts at each seam that are read and written; or in equal parts."""
     job = job_of(manifest_prefix=f"manifests-{mebibytes}-{equal}/")
     job_id = job.job_id(str(now()))
     lines = [bytes([65 + number]) * (1 << 20) for number in range(mebibytes)]
@@ -292,8 +292,8 @@ def test_a_manifest_is_put_together_with_what_it_says_of_itself(server: Server, 
     assert found["crc32"] == f"{zlib.crc32(body):08x}"
 
 
-def test_response_headers_are_answered_for_every_awkward_key(server: Server) -> None:
-    """Type, caching and name come as they were signed; a changed name is refused."""
+def test_signed_response_headers_are_sent_for_each_awkward_key(server: Server) -> None:
+    """Type, caching and name are as signed; a changed name is refused."""
     headers = ResponseHeaders(
         disposition="inline", filename="{stem} ü.{ext}", content_type="text/plain", cache_control="no-store"
     )
@@ -311,7 +311,7 @@ def test_response_headers_are_answered_for_every_awkward_key(server: Server) -> 
     assert [status for status, _ in fetch(server, [urls[0].replace("inline", "attachment")])] == [403]
 
 
-def test_a_browser_saves_the_file_under_the_name_that_was_signed(server: Server, tmp_path: Path) -> None:
+def test_a_browser_saves_the_file_under_the_signed_name(server: Server, tmp_path: Path) -> None:
     """Chromium, with a name that is not ASCII."""
     (url,) = signed(server, now, ("a/b/c/deep.pdf",), headers=ResponseHeaders(filename="Bericht für {stem}.{ext}"))
     with browser(tmp_path / "profile") as driver:

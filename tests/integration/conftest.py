@@ -91,7 +91,7 @@ def table(aws: str, monkeypatch: pytest.MonkeyPatch) -> Table:
 
 @pytest.fixture
 def scripted_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
-    """Run a server that fails on cue; botocore's backoff takes no time."""
+    """Run a server that fails on cue; botocore waits for nothing before a retry."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
     with serving() as s3:
         yield s3
@@ -99,7 +99,7 @@ def scripted_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedS3]:
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
-    """Serve what the test scripts; a download waits for nothing between two tries."""
+    """Serve what the test scripts; a download waits for nothing before a retry."""
     monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     with web_server.serving() as running:
         yield running
@@ -107,7 +107,7 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate for loopback that signs itself; the file holds its key too."""
+    """Make a self-signed certificate for loopback; the file holds its key too."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     made = (

@@ -1,7 +1,7 @@
 """
-Record a chain that this release has begun, for the tests of the next ones: payload, ledger and checkpoint as they are.
+Record a chain that this release has begun, for the tests of later ones: payload, ledger and checkpoint as they are.
 
-``TO=tests/integration/begun .venv/bin/python -m pytest tests/integration/record_begun.py``, at a release, writes two.
+``TO=tests/integration/begun .venv/bin/python -m pytest tests/integration/record_begun.py`` at a release writes two.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The public Python face, on a moto server."""
+"""The public Python interface, on a moto server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS = [f"in/{number:03}.pdf" for number in range(30)]
 
 @pytest.fixture
 def source(aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return a prefix with PDFs under it; the test stands in an empty folder."""
+    """Return a prefix with PDFs under it; the working directory of the test is empty."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
@@ -32,8 +32,8 @@ def source(aws: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{bucket}/in/"
 
 
-def test_the_face_has_what_it_names() -> None:
-    """Imported at the first use; a name that is not there is an error as everywhere."""
+def test_the_package_exports_each_name_in_its_all() -> None:
+    """Each is imported at its first use; another name is an AttributeError, as in any module."""
     assert {name for name in presign_siblings.__all__ if getattr(presign_siblings, name)} == set(
         presign_siblings.__all__
     )
@@ -42,8 +42,8 @@ def test_the_face_has_what_it_names() -> None:
         _ = presign_siblings.nothing  # type: ignore[attr-defined]
 
 
-def test_a_job_runs_here_and_its_manifest_is_read(source: str, tmp_path: Path) -> None:
-    """Into a file, compressed or not, and the answer says when its URLs die."""
+def test_a_job_runs_locally_and_its_manifest_can_be_read(source: str, tmp_path: Path) -> None:
+    """The manifest is a file, compressed or not, and the result says when its URLs expire."""
     for name in ("links.jsonl", "links.jsonl.gz"):
         run = run_job(source, tmp_path / name, expiry_seconds=3600)
         assert (run.complete, run.count, run.errors) == (True, len(KEYS), 0)
@@ -55,8 +55,8 @@ def test_a_job_runs_here_and_its_manifest_is_read(source: str, tmp_path: Path) -
         assert {entry.before_key for entry in entries} == {source.removeprefix("s3://").removesuffix("in/")}
 
 
-def test_what_a_manifest_lacks_is_said(source: str) -> None:
-    """A program sees it as a person does."""
+def test_an_empty_manifest_is_reported_as_a_warning(source: str) -> None:
+    """A program learns it, as the user of the command does."""
     run = run_job(f"{source}nothing/")
     assert (run.complete, run.count) == (True, 0)
     assert run.warning is not None
@@ -65,14 +65,14 @@ def test_what_a_manifest_lacks_is_said(source: str) -> None:
 
 
 def test_a_manifest_in_s3_is_read_from_there(source: str) -> None:
-    """Its place comes back as it is read."""
+    """The place that `run_job` returns is one that `read_manifest` takes."""
     run = run_job(source, source.replace("/in/", "/manifests/"), suffix="")
     assert run.manifest is not None
     assert [entry.key for entry in read_manifest(run.manifest)] == [*KEYS, "in/no.txt"]
 
 
-def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
-    """Progress is told after each page; the same call without ``resume`` would lose it, and is refused."""
+def test_a_stopped_run_continues_where_it_was(source: str) -> None:
+    """Progress is reported after each page; the same call without ``resume`` would lose it, and is refused."""
     counts: list[int] = []
     stopped = run_job(
         source,
@@ -99,10 +99,10 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(source: str) -> None:
         ({"page": True}, CommandError, "export --as html"),
     ],
 )
-def test_a_wrong_call_says_why_and_leaves_nothing(
+def test_a_wrong_call_is_refused_with_the_reason_and_leaves_no_file(
     source: str, tmp_path: Path, call: dict[str, Any], error: type[Exception], why: str
 ) -> None:
-    """Before anything is listed."""
+    """Nothing has been listed by then."""
     before = set(tmp_path.iterdir())
     with pytest.raises(error, match=why):
         run_job(source, **call)
@@ -110,17 +110,17 @@ def test_a_wrong_call_says_why_and_leaves_nothing(
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "message"),
     [
         ("AWS_PROFILE", "nobody", r"\(nobody\) could not be found"),
         ("AWS_ACCESS_KEY_ID", None, "there are no AWS credentials"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1", "http://127.0.0.1:1 failed: the connection was refused"),
     ],
 )
-def test_whatever_keeps_aws_away_is_an_error_of_this_face(
-    source: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, told: str
+def test_an_error_that_keeps_the_client_from_aws_is_one_of_this_package(
+    source: str, monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None, message: str
 ) -> None:
-    """It was one of botocore's, which nobody catches who reads what these calls raise."""
+    """It was an error of botocore's, which callers do not catch, as these calls do not document it."""
     if value is None:
         monkeypatch.delenv(variable)
     else:
@@ -128,20 +128,22 @@ def test_whatever_keeps_aws_away_is_an_error_of_this_face(
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     session.forget_session()
     for call in (lambda: run_job(source), lambda: next(read_manifest(f"{source}links.jsonl"))):
-        with pytest.raises((CommandError, PresignSiblingsError), match=told):
+        with pytest.raises((CommandError, PresignSiblingsError), match=message):
             call()
     session.forget_session()
 
 
-def test_a_profile_that_wants_an_mfa_code_where_nobody_can_be_asked_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The question of botocore ends so in a scheduled job."""
+def test_a_profile_that_needs_an_mfa_code_is_named_when_no_terminal_can_ask_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A scheduled job cannot answer botocore's question."""
 
-    def nobody(_: str) -> None:
+    def no_terminal(_: str) -> None:
         raise EOFError
 
     monkeypatch.setenv("AWS_PROFILE", "ops")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    monkeypatch.setattr(connections, "client", nobody)
+    monkeypatch.setattr(connections, "client", no_terminal)
     session.forget_session()
     for call in (lambda: run_job("s3://reports/"), lambda: next(read_manifest("s3://reports/links.jsonl"))):
         with pytest.raises(CommandError, match=r"profile ops wants an MFA code.*export-credentials --profile ops "):
@@ -150,7 +152,7 @@ def test_a_profile_that_wants_an_mfa_code_where_nobody_can_be_asked_is_named(mon
 
 
 def test_a_call_within_an_event_loop_names_the_way_out(source: str, tmp_path: Path) -> None:
-    """As in a notebook, where asyncio's own error named a function that nobody had called."""
+    """As in a notebook, where asyncio's own error named a function that the user had not called."""
 
     async def cell() -> int:
         with pytest.raises(CommandError, match="await asyncio.to_thread"):
@@ -160,7 +162,7 @@ def test_a_call_within_an_event_loop_names_the_way_out(source: str, tmp_path: Pa
     assert asyncio.run(cell()) > 0
 
 
-def test_a_manifest_that_is_not_there_is_an_error() -> None:
-    """At the first entry."""
+def test_a_missing_manifest_is_an_error() -> None:
+    """It is raised at the first entry."""
     with pytest.raises(CommandError, match="no file"):
         next(read_manifest("nothing.jsonl"))

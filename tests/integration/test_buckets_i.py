@@ -1,4 +1,4 @@
-"""Buckets as people have them: versioned, encrypted, requester-pays, without ACLs, one for the manifests alone."""
+"""Buckets as they are in practice: versioned, encrypted, requester-pays, without ACLs, one for the manifests alone."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     Handler = Callable[..., dict[str, Any]]
 
 KEY = "arn:aws:kms:eu-west-1:123456789012:key/0a1b2c3d-0000-4000-8000-000000000001"
-LONG_TOKEN = "t" * 60_000  # makes long lines: 100 of them are more than a part
+LONG_TOKEN = "t" * 60_000  # long lines: 100 of them are more than a part
 
 
 @pytest.fixture
 def kms_key(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make a key for the manifests."""
+    """Create a key for the manifests."""
     key = str(boto3.client("kms", endpoint_url=aws).create_key()["KeyMetadata"]["Arn"])
     monkeypatch.setenv("MANIFEST_KMS_KEY", key)
     return key
@@ -41,7 +41,7 @@ def kms_key(aws: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch, aws_environment: None) -> Iterator[ScriptedS3]:  # noqa: ARG001
-    """Serve an S3 that keeps the headers of every request."""
+    """Serve an S3 that records the headers of each request."""
     with serving() as server:
         monkeypatch.setenv("S3_ENDPOINT_URL", server.endpoint)
         yield server
@@ -61,7 +61,7 @@ def chain(handler: Handler, siblings: Siblings, job: dict[str, Any]) -> dict[str
 def test_manifests_may_lie_in_a_bucket_of_another_account_than_the_pdfs(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody writes into the requester-pays bucket of somebody else: each bucket has its own owner."""
+    """A requester-pays bucket of another account takes no writes; each bucket has its own expected owner."""
     monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111111111111")
     monkeypatch.setenv("MANIFEST_BUCKET_OWNER", "222222222222")
     monkeypatch.setenv("MANIFEST_BUCKET", "ours")
@@ -75,7 +75,7 @@ def test_manifests_may_lie_in_a_bucket_of_another_account_than_the_pdfs(
 @pytest.mark.parametrize(
     ("operation", "owner"), [("ListObjectsV2", "111111111111"), ("PutObject", "222222222222")], ids=["PDFs", "ours"]
 )
-def test_a_denial_names_the_account_that_this_bucket_must_belong_to(
+def test_a_denial_names_the_expected_owner_of_the_bucket_that_refused(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch, operation: str, owner: str
 ) -> None:
     """The other bucket's account would send the operator to the wrong parameter."""
@@ -89,10 +89,10 @@ def test_a_denial_names_the_account_that_this_bucket_must_belong_to(
 
 
 @pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
-def test_every_request_says_what_the_deployment_demands(
+def test_every_request_has_the_headers_that_the_deployment_demands(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, long: bool
 ) -> None:
-    """Owner and payer with each, the key with each object that begins, and never an ACL: ownership is enforced."""
+    """Owner and payer in each, the KMS key where an object is created, and never an ACL: ownership is enforced."""
     monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "123456789012")
     monkeypatch.setenv("REQUEST_PAYER", "requester")
     monkeypatch.setenv("MANIFEST_KMS_KEY", KEY)
@@ -127,23 +127,23 @@ def test_every_request_says_what_the_deployment_demands(
         assert query["X-Amz-SignedHeaders"] == ["host"], "a browser sends no other header"
 
 
-def test_s3s_own_keys_are_named_where_a_policy_demands_it(
+def test_encryption_with_s3s_own_keys_is_named_where_a_policy_demands_it(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The bucket's default does not satisfy a policy that looks at the request."""
+    """A policy that looks at the request is not satisfied by the bucket's default."""
     monkeypatch.setenv("MANIFEST_KMS_KEY", "AES256")
     scripted.keys = ["a.pdf"]
     assert handler({"bucket": "reports"})["statusCode"] == 200
     puts = [headers for operation, headers in scripted.sent if operation == "PutObject"]
-    told = [{name: value for name, value in put.items() if name.startswith("x-amz-server-side")} for put in puts]
-    assert told == [{"x-amz-server-side-encryption": "AES256"}]
+    encryption = [{name: value for name, value in put.items() if name.startswith("x-amz-server-side")} for put in puts]
+    assert encryption == [{"x-amz-server-side-encryption": "AES256"}]
 
 
 @pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
-def test_each_object_that_begins_gives_the_buckets_owner_control_where_its_policy_demands_it(
+def test_each_new_object_gives_the_buckets_owner_control_where_its_policy_demands_it(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, long: bool
 ) -> None:
-    """A bucket of another account refused each write. Parts have the ACL of their upload, and a link has none."""
+    """A bucket of another account refused each write. Parts have the ACL of their upload; a link has no ACL."""
     monkeypatch.setenv("MANIFEST_ACL", "bucket-owner-full-control")
     if long:
         monkeypatch.setenv("AWS_SESSION_TOKEN", LONG_TOKEN)
@@ -156,7 +156,7 @@ def test_each_object_that_begins_gives_the_buckets_owner_control_where_its_polic
     assert "acl" not in body["manifest_url"].lower()
 
 
-def test_nothing_is_said_of_what_the_deployment_does_not_demand(
+def test_requests_lack_the_headers_that_the_deployment_does_not_demand(
     handler: Handler, scripted: ScriptedS3, siblings: Siblings
 ) -> None:
     """Then the bucket's own encryption counts, and the owner pays."""
@@ -179,7 +179,7 @@ def test_nothing_is_said_of_what_the_deployment_does_not_demand(
 def test_a_setting_that_breaks_its_rule_is_refused_by_name(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]
 ) -> None:
-    """Before any request."""
+    """No request has been made by then."""
     ((name, value),) = settings.items()
     monkeypatch.setenv(name, value)
     answer = handler({"bucket": "reports"})
@@ -188,10 +188,10 @@ def test_a_setting_that_breaks_its_rule_is_refused_by_name(
     assert not scripted.sent
 
 
-def test_other_credentials_sign_that_the_requester_pays(
+def test_links_of_other_credentials_also_say_that_the_requester_pays(
     handler: Handler, scripted: ScriptedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An IAM user's keys have a client of their own."""
+    """An IAM user's keys sign with a client of their own."""
     from processor.aws import SigningCredentials  # noqa: PLC0415 - the only test that needs it
 
     monkeypatch.setenv("REQUEST_PAYER", "requester")
@@ -207,7 +207,7 @@ def test_other_credentials_sign_that_the_requester_pays(
 
 @pytest.mark.parametrize("long", [False, True], ids=["one put", "multipart"])
 @pytest.mark.usefixtures("kms_key")
-def test_a_versioned_bucket_of_the_manifests_own_gets_one_version(
+def test_a_versioned_bucket_for_manifests_gets_one_version_of_each_object(
     handler: Handler,
     s3: S3Client,
     bucket: str,
@@ -216,7 +216,7 @@ def test_a_versioned_bucket_of_the_manifests_own_gets_one_version(
     *,
     long: bool,
 ) -> None:
-    """Encrypted with a key of its own, ownership enforced; the PDFs' bucket stays as it was."""
+    """The objects are encrypted with a key of their own, ownership is enforced; the PDFs' bucket stays as it was."""
     place = f"autotest-{uuid.uuid4().hex}"
     s3.create_bucket(
         Bucket=place,

@@ -40,7 +40,7 @@ AWKWARD = [
 def test_a_chain_gives_the_manifest_of_a_single_run(
     handler: Handler, s3: S3Client, bucket: str, siblings: Siblings, compression: str, seed: int
 ) -> None:
-    """Each hop in a fresh Processor that knows its payload alone, cut at random."""
+    """Each hop is a new Processor that has its payload alone, and ends at a random page."""
     rng = random.Random(seed)
     keys = fill(s3, bucket, AWKWARD + [f"2026/{rng.getrandbits(32):08x}.pdf" for _ in range(60)])
     s3.put_object(Bucket=bucket, Key="2026/notes.txt", Body=b"no")
@@ -59,10 +59,10 @@ def test_a_chain_gives_the_manifest_of_a_single_run(
     assert body["count"] == single["count"] == len(keys)
 
 
-def test_a_chain_puts_one_multipart_upload_together(
+def test_a_chain_assembles_one_object_by_a_multipart_upload(
     handler: Handler, s3: S3Client, bucket: str, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pieces of several hops become one object, and neither an upload nor a piece is left behind."""
+    """Pieces of several hops become one object; neither an upload nor a piece remains."""
     keys = fill(s3, bucket, [f"{n:03}.pdf" for n in range(220)])
     # A long token makes long lines: 220 of them are several parts.
     monkeypatch.setenv("AWS_SESSION_TOKEN", "t" * 60_000)
@@ -83,7 +83,7 @@ def test_a_chain_puts_one_multipart_upload_together(
 
 
 def test_an_empty_result_is_an_empty_manifest(handler: Handler, s3: S3Client, bucket: str) -> None:
-    """Not an error."""
+    """It is not an error."""
     fill(s3, bucket, ["a.txt"])
     body = handler({"bucket": bucket, "prefix": "nothing/"})["body"]
     assert (body["status"], body["count"]) == ("complete", 0)
@@ -97,16 +97,16 @@ def test_a_missing_bucket_raises_by_name(handler: Handler, aws: str) -> None:
         handler({"bucket": "autotest-none", "prefix": "p/"})
 
 
-def test_a_manual_cursor_goes_on_from_there(handler: Handler, s3: S3Client, bucket: str) -> None:
-    """A continuation token from any other listing of the same prefix."""
+def test_a_job_with_a_cursor_starts_there(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """The continuation token may come from any other listing of the same prefix."""
     keys = fill(s3, bucket, [f"{n}.pdf" for n in range(9)])
     token = s3.list_objects_v2(Bucket=bucket, MaxKeys=4)["NextContinuationToken"]
     body = handler({"bucket": bucket, "cursor": token, "page_size": 2})["body"]
     assert [line["key"] for line in manifest_of(s3, bucket, body)] == keys[4:]
 
 
-def test_an_event_that_lists_the_manifests_gets_no_url_to_them(handler: Handler, s3: S3Client, bucket: str) -> None:
-    """Neither its own, nor the deployment's own under another manifest prefix."""
+def test_an_event_cannot_get_urls_of_manifests(handler: Handler, s3: S3Client, bucket: str) -> None:
+    """Neither of its own manifests, nor of the deployment's under another manifest prefix."""
     fill(s3, bucket, ["manifests/x.pdf", "mine/y.pdf", "ok.pdf"])
     first = handler({"bucket": bucket, "suffix": ""})["body"]
     assert [line["key"] for line in manifest_of(s3, bucket, first)] == ["mine/y.pdf", "ok.pdf"]
@@ -115,10 +115,8 @@ def test_an_event_that_lists_the_manifests_gets_no_url_to_them(handler: Handler,
         assert (body["status"], "prefix" in body["message"], "manifests" in body["message"]) == ("invalid", True, True)
 
 
-def test_a_checkpoint_that_is_gone_raises_by_name(
-    handler: Handler, s3: S3Client, bucket: str, siblings: Siblings
-) -> None:
-    """A lifecycle rule came first, or the payload is forged."""
+def test_a_missing_checkpoint_raises_by_name(handler: Handler, s3: S3Client, bucket: str, siblings: Siblings) -> None:
+    """A lifecycle rule deleted it, or the payload is forged."""
     fill(s3, bucket, [f"{n}.pdf" for n in range(9)])
     handler({"bucket": bucket, "page_size": 4}, LambdaContext(remaining_seconds=0))
     payload = siblings.payloads[0]
@@ -128,7 +126,7 @@ def test_a_checkpoint_that_is_gone_raises_by_name(
 
 
 def test_a_manifest_never_replaces_an_object(handler: Handler, s3: S3Client, bucket: str) -> None:
-    """Even where someone put one at the very key."""
+    """Not even one that another writer put at the very same key."""
     fill(s3, bucket, ["a.pdf"])
     key = handler({"bucket": bucket})["body"]["manifest_key"]
     s3.put_object(Bucket=bucket, Key=key, Body=b"theirs")

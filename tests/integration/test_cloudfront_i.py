@@ -1,4 +1,4 @@
-"""``signer: cloudfront`` from event to manifest, and at the desk; OpenSSL verifies what comes."""
+"""``signer: cloudfront`` from event to manifest, and at the desk; OpenSSL verifies the signatures."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ DOMAIN, KEYS = "files.example.com", [f"in/{number} é.pdf" for number in range(6
 
 @pytest.fixture(scope="module")
 def key() -> ec.EllipticCurvePrivateKey:
-    """Return a key on P-256."""
+    """Return a P-256 key."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
 @pytest.fixture
 def pem(key: ec.EllipticCurvePrivateKey, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return its private half as PEM, and name the distribution in the environment."""
+    """Return the private key as PEM, and name the distribution in the environment."""
     monkeypatch.setenv("CLOUDFRONT_DOMAIN", DOMAIN)
     monkeypatch.setenv("CLOUDFRONT_KEY_PAIR_ID", "K2JCJMDEHXQW5F")
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -48,12 +48,12 @@ def pem(key: ec.EllipticCurvePrivateKey, monkeypatch: pytest.MonkeyPatch) -> str
 
 
 def decoded(text: str) -> bytes:
-    """Read CloudFront's base64."""
+    """Decode CloudFront's base64."""
     return base64.b64decode(text.translate(str.maketrans("-_~", "+=/")))
 
 
 def policy_of(url: str) -> bytes:
-    """Return the policy of a URL: a canned one follows from what it says."""
+    """Return the policy of a URL; a canned policy follows from the URL itself."""
     query = parse_qs(urlsplit(url).query)
     if "Policy" in query:
         return decoded(query["Policy"][0])
@@ -63,7 +63,7 @@ def policy_of(url: str) -> bytes:
 
 
 def verified(folder: Path, key: ec.EllipticCurvePrivateKey, policy: bytes, signature: str) -> bool:
-    """Let OpenSSL verify a signature with the public key."""
+    """Verify a signature with OpenSSL and the public key."""
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     for name, content in {"public.pem": public, "policy": policy, "signature": decoded(signature)}.items():
         (folder / name).write_bytes(content)
@@ -72,7 +72,7 @@ def verified(folder: Path, key: ec.EllipticCurvePrivateKey, policy: bytes, signa
 
 
 @pytest.mark.parametrize("policy", ["canned", "prefix"])
-def test_a_job_signs_for_the_distribution_and_its_key_is_nowhere_but_in_the_secret(  # noqa: PLR0913, PLR0917 - fixtures
+def test_a_job_signs_for_the_distribution_and_leaves_its_key_in_the_secret(  # noqa: PLR0913, PLR0917 - fixtures
     handler: Handler,
     s3: S3Client,
     bucket: str,
@@ -83,7 +83,7 @@ def test_a_job_signs_for_the_distribution_and_its_key_is_nowhere_but_in_the_secr
     tmp_path: Path,
     policy: str,
 ) -> None:
-    """Links of 30 days, each of which OpenSSL verifies; one signature for all where the policy is one."""
+    """Links of 30 days, each of which OpenSSL verifies; all share one signature where they share the policy."""
     secret = f"autotest/{policy}/{bucket}"
     boto3.client("secretsmanager").create_secret(Name=secret, SecretString=pem)
     monkeypatch.setenv("CLOUDFRONT_SECRET", secret)
@@ -106,22 +106,22 @@ def _objects(s3: S3Client, bucket: str) -> list[Any]:
     return list(s3.list_objects_v2(Bucket=bucket)["Contents"])
 
 
-def test_a_key_that_cannot_be_had_is_told_without_it(
+def test_an_error_about_the_private_key_holds_no_part_of_it(
     handler: Handler, bucket: str, pem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No such secret, and one that holds something else."""
+    """No such secret, and a secret that holds something else."""
     boto3.client("secretsmanager").create_secret(Name=f"autotest/{bucket}", SecretString=pem[:60])
-    for name, told in {"autotest/nothing": "cannot read the secret", f"autotest/{bucket}": "no private key"}.items():
+    for name, message in {"autotest/nothing": "cannot read the secret", f"autotest/{bucket}": "no private key"}.items():
         monkeypatch.setenv("CLOUDFRONT_SECRET", name)
-        with pytest.raises(RetryableError, match=told) as refused:
+        with pytest.raises(RetryableError, match=message) as refused:
             handler({"bucket": bucket, "signer": "cloudfront", "fresh": True})
         assert pem[30:60] not in str(refused.value)
 
 
 @pytest.mark.parametrize("asked", [["run", "--signer", "cloudfront"], ["url", "--signer", "cloudfront"], ["cookies"]])
 @pytest.mark.parametrize("given", [[], ["--domain", "d.example.org"], ["--key-pair-id", "K000000000000"]])
-def test_whoever_names_no_distribution_at_the_desk_reads_the_options(asked: list[str], given: list[str]) -> None:
-    """The names of the function's variables are not what somebody with a shell looks for."""
+def test_a_missing_distribution_at_the_desk_is_answered_with_the_options(asked: list[str], given: list[str]) -> None:
+    """The names of the function's variables would not help in a shell."""
     command, *signer = asked
     result = CliRunner().invoke(main, [command, "s3://reports/a.pdf", *signer, *given])
     assert result.exit_code == 2
@@ -131,7 +131,7 @@ def test_whoever_names_no_distribution_at_the_desk_reads_the_options(asked: list
 def test_the_desk_signs_with_a_key_file_and_makes_cookies(
     s3: S3Client, bucket: str, pem: str, key: ec.EllipticCurvePrivateKey, tmp_path: Path
 ) -> None:
-    """``run``, ``url`` and ``cookies``, each by options alone; ``verify`` reads when the links end."""
+    """``run``, ``url`` and ``cookies``, each by options alone; ``verify`` reads when the links expire."""
     fill(s3, bucket, KEYS)
     (tmp_path / "key.pem").write_text(pem)
     by_key = ("--private-key", str(tmp_path / "key.pem"), "--domain", "d.example.org", "--key-pair-id", "K000000000000")
@@ -142,17 +142,17 @@ def test_the_desk_signs_with_a_key_file_and_makes_cookies(
         return result.stdout
 
     file, signer = tmp_path / "links.jsonl", ("--signer", "cloudfront")
-    told = json.loads(
+    result = json.loads(
         run("run", f"s3://{bucket}/in/", "--to", str(file), *signer, "--policy", "prefix", "--no-probe", "--json")
     )
-    assert (told["count"], told["ends_with_session"]) == (len(KEYS), False)
+    assert (result["count"], result["ends_with_session"]) == (len(KEYS), False)
     url = run(
         "url", f"s3://{bucket}/in/a.pdf", *signer, "--ip-range", "192.0.2.0/24", "--expiry-seconds", "30d"
     ).strip()
     assert url.startswith("https://d.example.org/in/a.pdf?Policy=")
     wide = run("url", f"s3://{bucket}/in/{{a}}.pdf", *signer, "--policy", "prefix", "--no-probe").strip()
     opened = json.loads(policy_of(wide))["Statement"][0]["Resource"]
-    assert opened == "https://d.example.org/in/%7Ba%7D.pdf*", "and not the whole distribution"
+    assert opened == "https://d.example.org/in/%7Ba%7D.pdf*", "the policy opens more than the key"
     cookies = dict(line.split("=", 1) for line in run("cookies", f"s3://{bucket}/in/").splitlines())
     assert cookies["CloudFront-Key-Pair-Id"] == "K000000000000"
     for policy, signature in (

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def buckets(aws: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """Make a bucket with an object under ``inbox/``, and an empty one in another region; nothing is built."""
+    """Create a bucket with an object under ``inbox/``, and an empty one in another region; a build fails the test."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     monkeypatch.setattr(package, "build", lambda *_: pytest.fail("the package was built"))
     boto3.DEFAULT_SESSION = None
@@ -38,50 +38,52 @@ def buckets(aws: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def deployed(*options: str) -> tuple[int, str]:
-    """Call the command; return its exit code, and what it says."""
+    """Call the command; return its exit code and its standard error."""
     result = CliRunner().invoke(main, ["deploy", "--stack", "presign-siblings", *options])
     assert "Traceback" not in result.output
     return result.exit_code, result.stderr
 
 
 def test_a_deployment_that_would_fail_is_refused_before_anything_is_built(buckets: tuple[str, str]) -> None:
-    """All that is wrong at once."""
+    """The answer names all errors at once."""
     here, there = buckets
-    code, told = deployed("--bucket", "nobody-has-this-bucket", "--code-bucket", there)
-    assert (code, "there is no bucket nobody-has-this-bucket (--bucket)" in told) == (1, True)
-    assert f"bucket {there} (--code-bucket) lies in eu-central-1" in told
-    code, told = deployed("--bucket", here, "--code-bucket", here, "--prefix", "inobx/")
-    assert (code, f"s3://{here}/inobx/ holds no object" in told) == (1, True)
+    code, stderr = deployed("--bucket", "nobody-has-this-bucket", "--code-bucket", there)
+    assert (code, "there is no bucket nobody-has-this-bucket (--bucket)" in stderr) == (1, True)
+    assert f"bucket {there} (--code-bucket) lies in eu-central-1" in stderr
+    code, stderr = deployed("--bucket", here, "--code-bucket", here, "--prefix", "inobx/")
+    assert (code, f"s3://{here}/inobx/ holds no object" in stderr) == (1, True)
 
 
 @pytest.mark.parametrize("wrong", ["Sufix=.pdf", "Compression=zip", "Runtime=python3.8", "MaxHops=many"])
-def test_a_parameter_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str], wrong: str) -> None:
-    """With its name."""
-    code, told = deployed("--bucket", buckets[0], "--code-bucket", buckets[0], "--set", wrong)
-    assert (code, f"--set {wrong.partition('=')[0]}" in told) == (2, True)
+def test_a_parameter_that_the_template_refuses_is_refused_before_the_deployment(
+    buckets: tuple[str, str], wrong: str
+) -> None:
+    """The message has its name."""
+    code, stderr = deployed("--bucket", buckets[0], "--code-bucket", buckets[0], "--set", wrong)
+    assert (code, f"--set {wrong.partition('=')[0]}" in stderr) == (2, True)
 
 
-def test_an_option_that_the_template_refuses_is_refused_at_once(buckets: tuple[str, str]) -> None:
-    """By its own name: a bucket has no capitals, and EventBridge's cron has six fields."""
+def test_an_option_that_the_template_refuses_is_refused_before_the_deployment(buckets: tuple[str, str]) -> None:
+    """The message names the option: a bucket has no capitals, and EventBridge's cron leaves one of the days open."""
     options = ("--bucket", buckets[0], "--code-bucket", buckets[0])
-    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * *)")):
-        code, told = deployed(*options, *wrong)
-        assert (code, " ".join(wrong) in told) == (2, True), told
-    assert "a schedule of EventBridge: cron of six fields" in told
+    for wrong in (("--bucket", "Reports"), ("--alarm-email", "nobody"), ("--schedule", "cron(0 3 * * * *)")):
+        code, stderr = deployed(*options, *wrong)
+        assert (code, " ".join(wrong) in stderr) == (2, True), stderr
+    assert "a schedule of EventBridge: cron of six fields" in stderr
 
 
 def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_none(
     buckets: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They are no part of the change set; without --merge-lifecycle the command that adds them is shown, as ever."""
+    """They are no part of the change set; without --merge-lifecycle the command that adds them is shown."""
     here, _ = buckets
     archive = tmp_path / "package.zip"
     archive.write_bytes(b"zip")
     monkeypatch.setattr(package, "build", lambda *_: archive)
     monkeypatch.setattr(change_set, "shown", lambda *_, **__: [])
     options = ("--bucket", here, "--code-bucket", here, "--prefix", "inbox/", "--dry-run", "--json")
-    told = deployed(*options, "--merge-lifecycle")[1]
-    assert f"lifecycle rules would be added to s3://{here}: manifests-expire, checkpoints-expire" in told
+    stderr = deployed(*options, "--merge-lifecycle")[1]
+    assert f"lifecycle rules would be added to s3://{here}: manifests-expire, checkpoints-expire" in stderr
     assert "put-bucket-lifecycle-configuration" in deployed(*options)[1]
     with pytest.raises(ClientError, match="NoSuchLifecycleConfiguration"):
         boto3.client("s3").get_bucket_lifecycle_configuration(Bucket=here)
@@ -89,7 +91,7 @@ def test_a_dry_deployment_names_the_lifecycle_rules_that_it_would_add_and_adds_n
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Build a package, and ask CloudFormation for nothing; what it would be asked for is returned."""
+    """Fake the build and CloudFormation; return the parameters that CloudFormation would get."""
     asked = list[dict[str, str]]()
     archive = tmp_path / "package.zip"
     archive.write_bytes(b"zip")
@@ -104,28 +106,32 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str
 
 
 def test_a_renewal_changes_a_setting(buckets: tuple[str, str], asked: list[dict[str, str]]) -> None:
-    """Lambda publishes no version of what has not changed, and its environments keep the sessions of before."""
+    """Lambda publishes no version without a change, and old execution environments keep their sessions."""
     options = ("--bucket", buckets[0], "--code-bucket", buckets[0], "--prefix", "inbox/", "--dry-run")
     for more in ((), (), ("--renew",)):
-        code, told = deployed(*options, *more)
-        assert code == 0, told
+        code, stderr = deployed(*options, *more)
+        assert code == 0, stderr
     first, again, renewed = (each["Release"] for each in asked)
     assert first == again
     assert renewed.startswith(f"{first} renewed 2")
 
 
-def test_the_package_goes_to_the_bucket_that_set_names(buckets: tuple[str, str], asked: list[dict[str, str]]) -> None:
-    """``--set CodeBucket`` means what ``--code-bucket`` does: the stack looks for the package there."""
+def test_the_package_goes_to_the_bucket_that_set_codebucket_names(
+    buckets: tuple[str, str], asked: list[dict[str, str]]
+) -> None:
+    """``--set CodeBucket`` means the same as ``--code-bucket``: the stack looks for the package there."""
     here = buckets[0]
-    code, told = deployed("--bucket", here, "--set", f"CodeBucket={here}", "--prefix", "inbox/", "--dry-run", "--json")
-    assert code == 0, told
+    code, stderr = deployed(
+        "--bucket", here, "--set", f"CodeBucket={here}", "--prefix", "inbox/", "--dry-run", "--json"
+    )
+    assert code == 0, stderr
     assert asked[0]["CodeBucket"] == here
     kept = boto3.client("s3").list_objects_v2(Bucket=here)["Contents"]
     assert any(each["Key"].endswith(".yaml") for each in kept), "the template is too long for a request"
 
 
-def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where it would be, and for what."""
+def test_a_dry_run_of_package_builds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The result names the file that a build would write."""
     monkeypatch.setattr(package, "build", lambda *_: pytest.fail("the package was built"))
     result = CliRunner().invoke(main, ["package", "--to", str(tmp_path / "dist"), "--dry-run", "--json"])
     place = tmp_path / "dist" / "presign-siblings-arm64.zip"
@@ -133,14 +139,16 @@ def test_a_dry_package_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not any(tmp_path.iterdir())
 
 
-def test_nobody_deletes_a_stack_without_being_asked() -> None:
-    """A script has to say so."""
-    code, told = deployed("--delete")
-    assert (code, "add --yes" in told) == (2, True)
+def test_a_stack_is_not_deleted_without_a_confirmation() -> None:
+    """A script has to give --yes."""
+    code, stderr = deployed("--delete")
+    assert (code, "add --yes" in stderr) == (2, True)
 
 
-def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where --yes stands beside it. The bucket would stay."""
+def test_a_dry_deletion_names_the_resources_that_it_would_remove_and_keeps_them(
+    aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also together with --yes. The bucket would stay."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     boto3.DEFAULT_SESSION = None
     parameters = {"LiveVersion": {"Type": "String", "Default": "1"}}
@@ -158,8 +166,10 @@ def test_a_dry_deletion_names_what_would_go_and_leaves_it(aws: str, monkeypatch:
 
 
 @pytest.mark.parametrize(("signer", "dies"), [("", True), ("keys", False)])
-def test_what_goes_with_a_stack_is_said(signer: str, monkeypatch: pytest.MonkeyPatch, *, dies: bool) -> None:
-    """Links that the role signed die with it; those of a user's keys do not."""
+def test_the_question_before_a_deletion_names_what_it_would_destroy(
+    signer: str, monkeypatch: pytest.MonkeyPatch, *, dies: bool
+) -> None:
+    """Links that the role signed expire with it; links of an IAM user's keys do not."""
     asked: list[str] = []
 
     def confirm(text: str, **_: object) -> None:

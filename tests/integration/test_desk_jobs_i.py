@@ -45,7 +45,7 @@ def jobs(table: Table, aws: str) -> Jobs:
 
 
 def write(table: Table, *, park: bool = False, **event: Any) -> str:
-    """Let a chain come to hop 1, and perhaps park; return its key."""
+    """Bring a chain to hop 1, and perhaps park it; return its job key."""
     run = run_of(**event)
 
     async def work() -> str:
@@ -61,27 +61,36 @@ def write(table: Table, *, park: bool = False, **event: Any) -> str:
     return asyncio.run(work())
 
 
-def test_what_a_chain_writes_is_what_a_person_sees(table: Table, jobs: Jobs) -> None:
+def test_the_desk_reads_what_a_chain_writes(table: Table, jobs: Jobs) -> None:
     """State, place, keys and times, and no URL."""
     key = write(table, prefix="2026/")
     seen = jobs.get(key)
     assert seen is not None
-    told = seen.to_dict(NOW)
-    assert (told["state"], told["hop"], told["count"], told["source"]) == ("handed_over", 1, 20, "s3://reports/2026/")
-    assert (told["started"], told["written"], told["seconds"]) == ("2026-04-01T06:30:15Z", "2026-04-01T06:30:24Z", 9)
+    shown_as = seen.to_dict(NOW)
+    assert (shown_as["state"], shown_as["hop"], shown_as["count"], shown_as["source"]) == (
+        "handed_over",
+        1,
+        20,
+        "s3://reports/2026/",
+    )
+    assert (shown_as["started"], shown_as["written"], shown_as["seconds"]) == (
+        "2026-04-01T06:30:15Z",
+        "2026-04-01T06:30:24Z",
+        9,
+    )
     assert seen.state(NOW + 2 * LEASE) == "lost"
     assert jobs.get("nobody") is None
 
 
-@pytest.mark.parametrize("asked", [{"modified_since": "last"}, {"signer": "cloudfront"}])
-def test_a_job_that_only_its_own_deployment_allows_is_seen_and_stopped(
-    table: Table, jobs: Jobs, asked: dict[str, str]
+@pytest.mark.parametrize("fields", [{"modified_since": "last"}, {"signer": "cloudfront"}])
+def test_a_job_that_only_its_own_deployment_allows_can_be_seen_and_stopped(
+    table: Table, jobs: Jobs, fields: dict[str, str]
 ) -> None:
-    """The desk does not know the distribution; status left such a job out, stop, watch and resume refused it."""
+    """The desk does not know the distribution; status left such a job out, and stop, watch and resume refused it."""
     pair = {"CLOUDFRONT_DOMAIN": "d111111abcdef8.cloudfront.net", "CLOUDFRONT_KEY_PAIR_ID": "K2JCJMDEHXQW5F"}
     environment = {"JOBS_TABLE": table.name, **pair, "CLOUDFRONT_SECRET": "key"}
     deployment = DeploymentSettings.from_environment(environment, {})
-    event = {"bucket": "reports", **asked}
+    event = {"bucket": "reports", **fields}
     job = Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
     place = at_hop(2, SiblingPayload.first(job, job.job_id("first"), NOW))
     table.put_item(Item=record_of(RUNNING, place).to_item())
@@ -91,8 +100,8 @@ def test_a_job_that_only_its_own_deployment_allows_is_seen_and_stopped(
     assert SiblingPayload.from_payload(resume_payload(seen, NOW + LEASE), deployment).job == job
 
 
-def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jobs: Jobs) -> None:
-    """Nobody types 32 characters."""
+def test_jobs_come_latest_first_and_a_beginning_of_the_key_or_id_finds_one(table: Table, jobs: Jobs) -> None:
+    """32 characters are too long to type."""
     keys = {write(table, prefix=f"{number}/", park=True) for number in range(3)}
     assert {seen.record.job_key for seen in jobs.latest()[0]} == keys
     one = min(keys)
@@ -104,8 +113,8 @@ def test_jobs_come_latest_first_and_are_found_by_how_they_begin(table: Table, jo
         jobs.find("")
 
 
-def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs) -> None:
-    """17 keys, 16 hexadecimal digits."""
+def test_a_beginning_that_several_jobs_share_is_refused(table: Table, jobs: Jobs) -> None:
+    """There are 17 keys, and only 16 hexadecimal digits."""
     keys = [write(table, prefix=f"{number}/") for number in range(17)]
     first = next(key[0] for key in keys if sum(other[0] == key[0] for other in keys) > 1)
     with pytest.raises(WrongUseError, match="jobs begin with"):
@@ -115,7 +124,7 @@ def test_a_beginning_that_several_jobs_have_is_refused(table: Table, jobs: Jobs)
 def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
     table: Table, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a roll-back, ``status`` said of all jobs no more than that it cannot read this one."""
+    """After a roll-back, ``status`` failed on the one record that it cannot read, and showed no job."""
     newer, other = (write(table, prefix=f"{number}/") for number in range(2))
     rewritten_by_a_newer_release(table, newer)
     monkeypatch.setattr(Terminal, "jobs", lambda *_: jobs)
@@ -127,15 +136,15 @@ def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
         jobs.find(newer[:8])
     for number in range(2, 8):
         rewritten_by_a_newer_release(table, write(table, prefix=f"{number}/"))
-    told = CliRunner().invoke(main, ["status", "--table", table.name]).stderr.splitlines()
-    assert (len(told), told[-1]) == (6, "note: 2 more cannot be read either"), (
+    shown_as = CliRunner().invoke(main, ["status", "--table", table.name]).stderr.splitlines()
+    assert (len(shown_as), shown_as[-1]) == (6, "note: 2 more cannot be read either"), (
         "thousands would leave nothing else to see"
     )
 
 
 @pytest.mark.parametrize("prefix", ["a[/b]/", "a\\[b]/", "\x1b]0;title\x07\x1b[2J/", "two\nlines/"])
 def test_a_prefix_can_neither_end_nor_change_what_status_shows(table: Table, prefix: str) -> None:
-    """Whoever may invoke the function chooses it; the reason of a job that failed names it, too."""
+    """The prefix is the caller's choice; the reason of a failed job contains it, too."""
     reason = f"cannot list s3://reports/{prefix}: AccessDenied"
 
     async def work() -> None:
@@ -151,7 +160,7 @@ def test_a_prefix_can_neither_end_nor_change_what_status_shows(table: Table, pre
     assert not [each for each in shown if not each.isprintable()]
 
 
-def test_an_error_that_names_a_key_sends_nothing_to_the_terminal_but_text() -> None:
+def test_an_error_that_names_a_key_prints_no_control_characters() -> None:
     """A name that begins with ESC would clear the screen."""
     result = CliRunner().invoke(main, ["verify", "\x1b[2Jmanifest.jsonl"])
     assert (result.exit_code, "\x1b" in result.stderr, "\\x1b[2Jmanifest.jsonl" in result.stderr) == (4, False, True)
@@ -166,16 +175,16 @@ def test_stop_is_set_on_a_job_under_way_and_taken_back(table: Table, jobs: Jobs)
         jobs.set_stop("nobody", stop=True)
 
 
-def test_a_job_that_has_ended_is_left_as_it_is(table: Table, jobs: Jobs) -> None:
-    """Its next run must not be stopped for it."""
+def test_stop_leaves_a_job_that_has_ended_as_it_is(table: Table, jobs: Jobs) -> None:
+    """Otherwise it would stop the job's next run."""
     key = write(table, park=True)
     before = jobs.get(key)
     assert jobs.set_stop(key, stop=True) == before
     assert jobs.get(key) == before
 
 
-def test_a_table_that_is_not_there_is_named(aws: str) -> None:
-    """With its region: that is what is mostly wrong."""
+def test_a_missing_table_is_named(aws: str) -> None:
+    """With its region, which is the usual mistake."""
     missing = Jobs(cast("Any", boto3.client("dynamodb", endpoint_url=aws)), "nowhere")
     with pytest.raises(NotFoundError, match="no table nowhere in region eu-west-1"):
         list(missing.all())
@@ -197,7 +206,7 @@ def count_scans(jobs: Jobs) -> list[int]:
 def test_one_scan_finds_the_slowest_range_of_each_job(
     table: Table, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``status`` scanned once more for each job of several chains."""
+    """``status`` made one more scan for each job of several chains."""
     for number in range(3):
         place = at_hop(1, run_of(prefix=f"{number}/"))
         table.put_item(Item=record_of(FANNED_OUT, place, ranges=2).to_item())
@@ -205,13 +214,13 @@ def test_one_scan_finds_the_slowest_range_of_each_job(
         table.put_item(Item=replace(record_of(RUNNING, chain), job_key=chain.ledger_key).to_item())
     asked = count_scans(jobs)
     monkeypatch.setattr(Terminal, "jobs", lambda *_: jobs)
-    told = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
-    assert sorted(job["slowest_range"]["number"] for job in told) == [0, 1, 2]
+    shown_as = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
+    assert sorted(job["slowest_range"]["number"] for job in shown_as) == [0, 1, 2]
     assert asked == [1]
 
 
-def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: Table, jobs: Jobs) -> None:
-    """And a stop of that one is what each of its chains reads."""
+def test_a_job_that_several_chains_share_is_shown_as_one_with_all_their_keys(table: Table, jobs: Jobs) -> None:
+    """A stop of that job reaches each of its chains."""
     run = run_of(prefix="2026/")
     shared, late = (at_hop(1, run).shared(Share(number, "2026/a", None, 1)) for number in (3, 4))
 
@@ -231,18 +240,18 @@ def test_a_job_that_several_chains_share_is_one_job_with_the_keys_of_all(table: 
     async def none() -> AsyncIterator[Any]:
         yield AsyncMock()
 
-    assert asyncio.run(work()), "the chain heard of the stop"
+    assert asyncio.run(work()), "the chain did not read the stop"
     (seen,), ranges = jobs.latest()
-    told = seen.to_dict(NOW)
-    assert (told["job_key"], told["state"], told["count"]) == (run.job.job_key, "fanned_out", 50)
-    assert (told["ranges"], told["ranges_done"], told["seconds"]) == (7, 1, 20)
+    shown_as = seen.to_dict(NOW)
+    assert (shown_as["job_key"], shown_as["state"], shown_as["count"]) == (run.job.job_key, "fanned_out", 50)
+    assert (shown_as["ranges"], shown_as["ranges_done"], shown_as["seconds"]) == (7, 1, 20)
     assert note(seen, NOW) == "stopping"
     assert in_words(slowest(ranges, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
     assert to_dict(slowest(ranges, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
     asked = count_scans(jobs)
     seen_thrice = [look.slowest for look in islice(looks(jobs, seen, sleep=lambda _: None), 3)]
-    assert (None in seen_thrice, asked[0]) == (False, 1), "a look every two seconds read the whole table"
+    assert (None in seen_thrice, asked[0]) == (False, 1), "each look scanned the whole table"
     assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
     rewritten_by_a_newer_release(table, late.ledger_key)
-    assert slowest(jobs.latest()[1], seen) is None, "after a roll-back, the record of a range hides no job"
+    assert slowest(jobs.latest()[1], seen) is None, "a newer release's record of a range is passed over"
     assert jobs.find(seen.record.job_id[:20]).record.job_key == run.job.job_key

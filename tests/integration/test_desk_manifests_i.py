@@ -1,4 +1,4 @@
-"""Manifests are verified and downloaded over HTTP, from a server that also misbehaves."""
+"""Manifests are verified and downloaded over HTTP, also from a server that misbehaves."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def verified(urls: dict[str, str], sample: int | None = None, now: datetime = NO
 
 
 def wrong(report: Report) -> dict[str, str]:
-    """Return what does not hold."""
+    """Return the failed checks: their names and findings."""
     return {check.name: check.seen for check in report.checks if not check.passed}
 
 
@@ -61,12 +61,12 @@ def downloaded(urls: dict[str, str], path: Path) -> Downloaded:
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """Return what lies in a folder."""
+    """Return the files of a folder."""
     return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
 
 
-def test_a_manifest_that_is_as_it_must_be_passes(web: Web) -> None:
-    """All of its URLs, or as many as are asked for."""
+def test_a_correct_manifest_passes(web: Web) -> None:
+    """All of its URLs are fetched, or as many as were asked for."""
     urls = {f"{n:03}.pdf": web.serve(f"/{n:03}.pdf", Answer(b"%PDF" * n)) for n in range(40)}
     report = verified(urls)
     assert report.passed, wrong(report)
@@ -77,8 +77,8 @@ def test_a_manifest_that_is_as_it_must_be_passes(web: Web) -> None:
     assert (none.passed, none.fetched, len(none.checks)) == (True, 0, 4)
 
 
-def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
-    """Refused, gone, bytes that a checksum refutes, fewer of them."""
+def test_a_url_that_does_not_give_its_object_is_found(web: Web) -> None:
+    """Refused, missing, truncated, and bytes that a checksum refutes."""
     crc32 = {"x-amz-checksum-crc32": "AAAAAA=="}
     urls = {
         "cut.pdf": web.serve("/cut.pdf", Answer(b"%PDF-1.4", cut=3)),
@@ -89,19 +89,19 @@ def test_what_a_url_answers_otherwise_is_found(web: Web) -> None:
     }
     (seen,) = wrong(verified(urls)).values()
     assert seen.startswith("4 wrong: ")
-    for told in (
+    for problem in (
         "gone.pdf: HTTP 404",
         "refused.pdf: HTTP 403",
         "other.pdf: the bytes do not match",
         "cut.pdf: no connection, or it broke",
     ):
-        assert told in seen
+        assert problem in seen
     assert "Signature" not in seen
 
 
-def test_a_manifest_is_read_whole_before_all_of_its_objects_come(web: Web) -> None:
-    """A store ends an answer that nobody reads for a minute: with large objects, verify --all "broke off"."""
-    lines, padding = 300, " " * 60_000  # more than sockets hold
+def test_a_manifest_is_read_to_its_end_before_its_objects_are_fetched(web: Web) -> None:
+    """A store closes a response that is not read for a minute: with large objects, verify --all "broke off"."""
+    lines, padding = 300, " " * 60_000  # more than socket buffers hold
     urls = [web.serve(f"/{n:03}", Answer(b"%PDF")) for n in range(lines)]
     body = "".join(f'{{"key": "{n:03}",{padding}"url": "{url}"}}\n' for n, url in enumerate(urls)).encode()
     web.first = "/m"
@@ -110,8 +110,8 @@ def test_a_manifest_is_read_whole_before_all_of_its_objects_come(web: Web) -> No
     assert called.exit_code == 0, called.output
 
 
-def test_an_etag_that_is_no_md5_is_not_compared(web: Web) -> None:
-    """That of a multipart upload, and of an object under a KMS key."""
+def test_an_etag_that_is_not_an_md5_is_not_compared(web: Web) -> None:
+    """That of a multipart upload, and that of an object encrypted with a KMS key."""
     kms = {"ETag": '"' + "0" * 32 + '"', "x-amz-server-side-encryption": "aws:kms"}
     urls = {
         "kms.pdf": web.serve("/kms.pdf", Answer(b"%PDF", headers=kms)),
@@ -123,8 +123,8 @@ def test_an_etag_that_is_no_md5_is_not_compared(web: Web) -> None:
 NO_MD5 = {"ETag": '"' + "0" * 32 + '"'}
 
 
-def test_an_etag_that_looks_like_an_md5_and_is_none_is_told(web: Web, tmp_path: Path) -> None:
-    """As behind a gateway that encrypts: what came twice the same is the object; a store like that is learned."""
+def test_an_etag_that_only_looks_like_an_md5_is_reported(web: Web, tmp_path: Path) -> None:
+    """As of an encrypting gateway: bytes that came twice the same are the object's, and the store is remembered."""
     urls = {f"{n}.pdf": web.serve(f"/{n}.pdf", Answer(b"%PDF" * n, headers=NO_MD5)) for n in range(40)}
     report = verified(urls)
     assert report.passed, wrong(report)
@@ -132,15 +132,15 @@ def test_an_etag_that_looks_like_an_md5_and_is_none_is_told(web: Web, tmp_path: 
     web.asked.clear()
     done = downloaded(urls, tmp_path)
     assert (done.fetched, done.failed, done.etags.other + done.etags.unproven) == (40, 0, 40)
-    assert len(web.asked) < 50, "all but the first few were fetched once"
+    assert len(web.asked) < 50, "more than the first few were fetched twice"
     again = downloaded(urls, tmp_path)
     assert (again.fetched + again.kept, again.failed) == (40, 0)
     assert again.kept > 30
 
 
-@pytest.mark.parametrize("etag", [None, NO_MD5["ETag"]], ids=["whose ETag is an MD5", "whose ETag is none"])
-def test_bytes_that_a_connection_changed_are_not_taken(web: Web, tmp_path: Path, etag: str | None) -> None:
-    """They come otherwise at the next try."""
+@pytest.mark.parametrize("etag", [None, NO_MD5["ETag"]], ids=["ETag is an MD5", "ETag is not"])
+def test_bytes_that_a_connection_changed_are_not_kept(web: Web, tmp_path: Path, etag: str | None) -> None:
+    """The next try brings other bytes."""
     own = {"ETag": etag or f'"{hashlib.md5(b"%PDF", usedforsecurity=False).hexdigest()}"'}
     url = web.serve("/a", Answer(b"%PDX", headers=own, times=1), Answer(b"%PDF", headers=own))
     assert downloaded({"a.pdf": url}, tmp_path).fetched == 1
@@ -157,8 +157,8 @@ def test_bytes_that_a_connection_changed_are_not_taken(web: Web, tmp_path: Path,
     ],
     ids=str,
 )
-def test_a_checksum_that_the_answer_tells_decides(web: Web, tmp_path: Path, headers: dict[str, str]) -> None:
-    """Whatever the ETag says."""
+def test_a_checksum_in_the_response_decides(web: Web, tmp_path: Path, headers: dict[str, str]) -> None:
+    """Whatever the ETag is."""
     done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=headers))}, tmp_path)
     assert (done.failed, dict(done.failures)) == (
         1,
@@ -168,15 +168,15 @@ def test_a_checksum_that_the_answer_tells_decides(web: Web, tmp_path: Path, head
 
 
 def test_a_checksum_of_parts_is_not_compared(web: Web, tmp_path: Path) -> None:
-    """Nor is one of an algorithm that is not known here."""
+    """Nor is one of an unknown algorithm."""
     headers = {"x-amz-checksum-sha256": "AAAA-3", "x-amz-checksum-crc64nvme": "AAAA", "ETag": '"' + "0" * 32 + '-3"'}
     composite = {"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "COMPOSITE", "ETag": headers["ETag"]}
     urls = {f"{n}.pdf": web.serve(f"/{n}", Answer(b"%PDF", headers=h)) for n, h in enumerate((headers, composite))}
     assert downloaded(urls, tmp_path).fetched == 2
 
 
-def test_a_file_that_is_there_with_other_bytes_is_fetched_again(web: Web, tmp_path: Path) -> None:
-    """Of the same size: the size alone says little."""
+def test_an_existing_file_with_other_bytes_is_fetched_again(web: Web, tmp_path: Path) -> None:
+    """It has the same size: the size alone proves little."""
     (tmp_path / "a.pdf").write_bytes(b"xxxx")
     url = web.serve("/a", Answer(b"%PDF"))
     done = downloaded({"a.pdf": url}, tmp_path)
@@ -186,16 +186,16 @@ def test_a_file_that_is_there_with_other_bytes_is_fetched_again(web: Web, tmp_pa
     assert (again.fetched, again.kept) == (0, 1)
 
 
-def test_a_file_that_is_there_proves_the_bytes_of_an_etag_that_is_no_md5(web: Web, tmp_path: Path) -> None:
-    """It came once before; the same again is enough."""
+def test_an_existing_file_proves_the_bytes_of_an_etag_that_is_not_an_md5(web: Web, tmp_path: Path) -> None:
+    """They came once before; the same bytes a second time are enough."""
     (tmp_path / "a.pdf").write_bytes(b"%PDF")
     done = downloaded({"a.pdf": web.serve("/a", Answer(b"%PDF", headers=NO_MD5))}, tmp_path)
     assert (done.fetched, done.etags.other) == (1, 1)
-    assert len(web.asked) == 2, "its first byte, then the object, once"
+    assert len(web.asked) == 2, "a first byte, then the object once"
 
 
-def test_an_object_that_changed_since_it_was_listed_is_told(web: Web, tmp_path: Path) -> None:
-    """Where the manifest's lines hold size or ETag; a deleted one does not come."""
+def test_an_object_that_changed_since_it_was_listed_is_reported(web: Web, tmp_path: Path) -> None:
+    """Where the manifest's lines hold size or ETag; a deleted object is a failure."""
     lines = [
         {"key": "a.pdf", "size": 4, "url": web.serve("/a.pdf", Answer(b"%PDF"))},
         {"key": "b.pdf", "size": 9, "url": web.serve("/b.pdf", Answer(b"%PDF"))},
@@ -215,7 +215,7 @@ def test_an_object_that_changed_since_it_was_listed_is_told(web: Web, tmp_path: 
 
 
 def refused(code: str, message: str = "No") -> bytes:
-    """Return S3's words."""
+    """Return an S3 error response."""
     return f"<Error><Code>{code}</Code><Message>{message}</Message><Key>a</Key></Error>".encode()
 
 
@@ -232,20 +232,20 @@ def refused(code: str, message: str = "No") -> bytes:
         ("KMS.DisabledException", "arn is disabled", "the key that the object is encrypted with"),
     ],
 )
-def test_a_refusal_is_told_by_s3s_own_code_with_what_to_do(
+def test_a_refusal_is_reported_by_s3s_own_code_with_advice(
     web: Web, tmp_path: Path, code: str, message: str, advice: str
 ) -> None:
-    """Whoever reads it may have nothing but the link."""
+    """Its reader may have nothing but the link."""
     answer = Answer(refused(code, message), status=403, headers={"x-amz-bucket-region": "eu-central-1"})
     done = downloaded({"a.pdf": web.serve("/a", answer)}, tmp_path)
     (why,) = dict(done.failures).values()
     assert why.startswith(f"{code} (HTTP 403)")
     assert advice in why
-    assert done.passing == 0, "no other try helps"
+    assert done.passing == 0, "a retry would not help"
 
 
 @pytest.mark.parametrize(
-    ("answer", "told"),
+    ("answer", "message"),
     [
         (Answer(b"<html>Sign in</html>", headers={"ETag": "", "Content-Type": "text/html"}), "answer of text/html"),
         (
@@ -254,15 +254,17 @@ def test_a_refusal_is_told_by_s3s_own_code_with_what_to_do(
         ),
     ],
 )
-def test_a_sign_in_page_never_stands_under_a_files_name(web: Web, tmp_path: Path, answer: Answer, told: str) -> None:
-    """A hotel's network answers each link with status 200, and 30 files were its page."""
+def test_a_sign_in_page_is_never_saved_under_a_files_name(
+    web: Web, tmp_path: Path, answer: Answer, message: str
+) -> None:
+    """A hotel's network answered each of 30 links with its page and status 200."""
     done = downloaded({"a.pdf": web.serve("/a", answer)}, tmp_path)
-    assert told in dict(done.failures)["a.pdf"]
+    assert message in dict(done.failures)["a.pdf"]
     assert not (tmp_path / "a.pdf").exists()
 
 
-def test_a_store_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path: Path) -> None:
-    """Some put the request into their words."""
+def test_an_error_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path: Path) -> None:
+    """Some stores repeat the request in their message."""
     echo = refused("AccessDenied", "https://x/a?X-Amz-Signature=0123 is refused")
     (why,) = dict(downloaded({"a.pdf": web.serve("/a", Answer(echo, status=403))}, tmp_path).failures).values()
     assert "0123" not in why
@@ -271,8 +273,8 @@ def test_a_store_that_echoes_the_url_gives_no_credential_away(web: Web, tmp_path
 @pytest.mark.parametrize(
     ("code", "tries"), [("AccessDenied", 20), ("InvalidObjectState", 200), ("InvalidRequest", 200)]
 )
-def test_a_run_of_equal_refusals_ends_the_tries(web: Web, tmp_path: Path, code: str, tries: int) -> None:
-    """5,000 dead links are not all tried; a folder of archived objects may be followed by another one."""
+def test_equal_refusals_in_a_row_end_the_download(web: Web, tmp_path: Path, code: str, tries: int) -> None:
+    """5,000 dead links are not all tried; archived objects of one folder may be followed by others."""
     urls = {f"{n:04}.pdf": web.serve(f"/{n:04}.pdf", Answer(refused(code), status=403)) for n in range(600)}
     done = downloaded(urls, tmp_path)
     assert done.stopped == f"{tries} in a row were refused with {code}"
@@ -284,15 +286,15 @@ def test_a_run_of_equal_refusals_ends_the_tries(web: Web, tmp_path: Path, code: 
     assert f"stopped, {tries} in a row were refused with {code}, " in wrong(report)["URLs give their objects' bytes"]
 
 
-def test_archived_objects_are_told_of_by_verify(web: Web) -> None:
-    """By S3's refusal, whatever the lines hold."""
+def test_verify_reports_archived_objects(web: Web) -> None:
+    """By S3's refusal, whatever facts the lines hold."""
     urls = {f"{n}.pdf": web.serve(f"/{n}.pdf", Answer(refused("InvalidObjectState"), status=403)) for n in range(3)}
     seen = wrong(verified(urls))
     assert seen["no object waits in an archive"] == "of those fetched, archived and not restored: 3"
 
 
-def test_refusals_that_are_no_run_end_nothing(web: Web, tmp_path: Path) -> None:
-    """One in ten comes: all are tried."""
+def test_refusals_with_successes_between_them_end_nothing(web: Web, tmp_path: Path) -> None:
+    """One in ten succeeds: all are tried."""
     urls = {
         f"{n:03}.pdf": web.serve(f"/{n}", Answer(b"%PDF") if n % 10 == 0 else Answer(refused("NoSuchKey"), status=404))
         for n in range(300)
@@ -301,8 +303,8 @@ def test_refusals_that_are_no_run_end_nothing(web: Web, tmp_path: Path) -> None:
     assert (done.fetched, done.failed, done.stopped) == (30, 270, None)
 
 
-def test_stored_bytes_are_taken_whatever_their_encoding(web: Web, tmp_path: Path) -> None:
-    """Also from a store that unpacks for a client which asks for no encoding, as Google's does."""
+def test_objects_are_saved_as_stored_whatever_their_encoding(web: Web, tmp_path: Path) -> None:
+    """Also from a store that decompresses for a client that asks for no encoding, as Google's does."""
     packed = gzip.compress(b"%PDF" * 50)
     unpacked = Answer(b"%PDF" * 50, headers={"x-goog-stored-content-encoding": "gzip"}, times=1)
     urls = {
@@ -315,8 +317,8 @@ def test_stored_bytes_are_taken_whatever_their_encoding(web: Web, tmp_path: Path
     assert verified({"a.pdf": urls["a.pdf"]}).passed
 
 
-def test_s3_itself_may_be_asked(web: Web) -> None:
-    """Then an old version that a cache answers with is found."""
+def test_verify_can_compare_with_s3_itself(web: Web) -> None:
+    """That finds an old version from a cache."""
 
     class Head:
         def head_object(self, **request: str) -> dict[str, Any]:
@@ -327,8 +329,8 @@ def test_s3_itself_may_be_asked(web: Web) -> None:
     assert "S3 has 5 bytes, 4 came" in wrong(report)["URLs give their objects' bytes"]
 
 
-def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
-    """All of them, so that one report names all that is wrong."""
+def test_each_line_is_checked_whatever_it_holds(web: Web) -> None:
+    """One report names all that is wrong."""
     good = web.serve("/a.pdf", Answer(b"%PDF"))
     body = b"".join(
         (
@@ -350,48 +352,48 @@ def test_lines_are_looked_at_whatever_they_are(web: Web) -> None:
     }
 
 
-def test_dead_urls_are_told_by_their_date(web: Web) -> None:
+def test_dead_urls_are_reported_by_their_date(web: Web) -> None:
     """Without a request."""
     url = web.serve("/a.pdf", Answer(b"%PDF"))
     report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 3, 6, 45, 15, tzinfo=UTC))
     assert wrong(report)["every URL is still alive"].startswith("dead for 2 d: the first dies at 2099-04-01T06:45")
 
 
-def test_minutes_are_not_told_as_a_fraction_of_days(web: Web) -> None:
-    """Nobody reads 0.01 days."""
+def test_minutes_are_not_reported_as_a_fraction_of_days(web: Web) -> None:
+    """0.01 days would help nobody."""
     url = web.serve("/a.pdf", Answer(b"%PDF"))
     report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 1, 6, 35, 15, tzinfo=UTC))
     assert next(each.seen for each in report.checks if "alive" in each.name).startswith("10 min left: ")
 
 
-def test_a_file_that_is_no_manifest_is_told_once(web: Web, tmp_path: Path) -> None:  # noqa: ARG001
-    """Not by a line for each check, of which some pass, and not by the first of its wrong lines."""
+def test_a_file_that_is_not_a_manifest_is_reported_once(web: Web, tmp_path: Path) -> None:  # noqa: ARG001
+    """Not by a line for each check, of which some pass, and not by the first wrong line alone."""
     (tmp_path / "notes").write_text("hello\nworld\n")
-    told = CliRunner().invoke(main, ["verify", str(tmp_path / "notes")])
-    assert told.exit_code == 3
-    assert told.stdout == "FAILED it is a manifest: no line of 2 is a key and its URL: line 1 is not JSON\n"
+    result = CliRunner().invoke(main, ["verify", str(tmp_path / "notes")])
+    assert result.exit_code == 3
+    assert result.stdout == "FAILED it is a manifest: no line of 2 is a key and its URL: line 1 is not JSON\n"
 
 
 @pytest.mark.parametrize("status", [503, 429, 408])
-def test_a_server_that_is_busy_is_asked_again(web: Web, status: int) -> None:
-    """503 is S3's word for slow down; with 408 a load balancer closes a connection that was idle for too long."""
+def test_a_busy_server_is_asked_again(web: Web, status: int) -> None:
+    """503 is S3's Slow Down; 408 is how a load balancer closes a connection that was idle for too long."""
     urls = {"a.pdf": web.serve("/a.pdf", Answer(status=status, times=2), Answer(b"%PDF"))}
     assert verified(urls).passed
     assert len(web.asked) == 3
 
 
-def test_a_server_that_says_when_it_may_be_asked_again_is_asked_then(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``Retry-After``, as of stores that allow some requests a second; not a date, and not for minutes."""
+def test_a_retry_waits_as_long_as_the_server_asks(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``Retry-After``, as of stores with a limit a second; dates are ignored, and minutes are capped."""
     waited = list[float]()
     monkeypatch.setattr(attempts.again, "__defaults__", (waited.append,))
-    for told in ("3", "600", "Fri, 1 Apr 2099"), ("9" * 5000,):
-        busy = [Answer(status=429, headers={"Retry-After": each}, times=1) for each in told]
+    for headers in ("3", "600", "Fri, 1 Apr 2099"), ("9" * 5000,):
+        busy = [Answer(status=429, headers={"Retry-After": each}, times=1) for each in headers]
         assert verified({"a.pdf": web.serve("/a.pdf", *busy, Answer(b"%PDF"))}).passed
     assert waited == [3, attempts.MOST_SECONDS, 0, attempts.MOST_SECONDS]
 
 
-def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:
-    """Not unpacked, and from its own URL alone: a redirect would send the signature elsewhere."""
+def test_an_object_is_fetched_as_it_is_stored(web: Web) -> None:
+    """It is not decompressed, and a redirect is not followed, as that would send the signature elsewhere."""
     zipped = Answer(b"\x1f\x8b not really", headers={"Content-Encoding": "gzip"})
     elsewhere = Answer(status=302, headers={"Location": f"{web.address}/a.pdf"})
     urls = {"a.pdf": web.serve("/a.pdf", zipped), "b.pdf": web.serve("/b.pdf", elsewhere)}
@@ -399,7 +401,7 @@ def test_an_object_is_fetched_as_it_lies_there(web: Web) -> None:
 
 
 def test_a_path_is_sent_as_it_was_signed(web: Web) -> None:
-    """With its dots, doubled slashes and escapes."""
+    """Its dots, doubled slashes and escapes stay."""
     for path in ("/a/../b/./c%2Fd//e%20f.pdf", "/%E2%82%AC+~.pdf"):
         url = web.serve(path, Answer(b"%PDF"))
         with Fetcher() as fetcher:
@@ -408,7 +410,7 @@ def test_a_path_is_sent_as_it_was_signed(web: Web) -> None:
 
 
 def test_a_download_brings_every_object_under_its_key(web: Web, tmp_path: Path) -> None:
-    """And again brings nothing: what is there is there."""
+    """A second download fetches nothing: the files exist."""
     urls = {f"2026/{n:02}/é.pdf": web.serve(f"/{n}", Answer(b"x" * n)) for n in range(20)}
     first = downloaded(urls, tmp_path)
     assert (first.fetched, first.kept, first.failed, first.size) == (20, 0, 0, sum(range(20)))
@@ -420,15 +422,15 @@ def test_a_download_brings_every_object_under_its_key(web: Web, tmp_path: Path) 
 
 
 def test_a_file_of_another_size_is_fetched_again(web: Web, tmp_path: Path) -> None:
-    """Half a file of an older try, or an object that has changed."""
+    """Half a file of an earlier try, or an object that has changed."""
     url = web.serve("/a", Answer(b"whole"))
     (tmp_path / "a.pdf").write_bytes(b"ha")
     assert downloaded({"a.pdf": url}, tmp_path).fetched == 1
     assert files(tmp_path) == {"a.pdf": b"whole"}
 
 
-def test_what_does_not_come_is_told_and_leaves_nothing(web: Web, tmp_path: Path) -> None:
-    """The others come all the same; an old file stays."""
+def test_a_failed_object_is_reported_and_leaves_no_file(web: Web, tmp_path: Path) -> None:
+    """The others are fetched all the same; an old file stays."""
     urls = {
         "a.pdf": web.serve("/a", Answer(b"%PDF")),
         "b.pdf": web.serve("/b", Answer(status=403)),
@@ -442,8 +444,8 @@ def test_what_does_not_come_is_told_and_leaves_nothing(web: Web, tmp_path: Path)
     assert files(tmp_path) == {"a.pdf": b"%PDF", "d.pdf": b"old"}
 
 
-def test_keys_that_lead_out_stay_in(web: Web, tmp_path: Path) -> None:
-    """Neither dots, nor a slash, nor a link leads anywhere else."""
+def test_keys_cannot_lead_out_of_the_folder(web: Web, tmp_path: Path) -> None:
+    """Neither by dots, nor by a slash, nor by a link."""
     (tmp_path / "pdfs").mkdir()
     (tmp_path / "outside").mkdir()
     (tmp_path / "pdfs" / "link").symlink_to(tmp_path / "outside")
@@ -458,7 +460,7 @@ def test_keys_that_lead_out_stay_in(web: Web, tmp_path: Path) -> None:
 
 
 def test_a_manifest_out_of_order_is_not_downloaded(web: Web, tmp_path: Path) -> None:
-    """That no two keys share a name stands on the order."""
+    """That no two keys share a file name depends on the order."""
     url = web.serve("/a", Answer(b"%PDF"))
     body = b"".join(json.dumps({"key": key, "url": url}).encode() + b"\n" for key in ("b.pdf", "a.pdf"))
 
@@ -471,7 +473,7 @@ def test_a_manifest_out_of_order_is_not_downloaded(web: Web, tmp_path: Path) -> 
 
 
 def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A million failures of the same kind help nobody."""
+    """A million equal failures would help nobody."""
     url = web.serve("/a", Answer(b"%PDF"))
 
     def full(*_: object) -> None:
@@ -482,8 +484,8 @@ def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: py
         downloaded({"a.pdf": url}, tmp_path)
 
 
-def test_a_failure_says_nothing_of_the_url() -> None:
-    """Not even when nobody answers there."""
+def test_an_error_does_not_contain_the_url() -> None:
+    """Not even when no server answers."""
     with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
         fetcher.get("http://127.0.0.1:1/a?X-Amz-Signature=0123")
     assert "Signature" not in str(raised.value)
@@ -491,7 +493,7 @@ def test_a_failure_says_nothing_of_the_url() -> None:
 
 
 def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
-    """A manifest that is all dead is read to its end as well."""
+    """A manifest whose links are all dead is read to its end as well."""
     faults = Faults()
     for number in range(1000):
         faults.add(f"line {number}")
@@ -502,7 +504,7 @@ def test_a_million_faults_take_no_more_memory_than_a_few() -> None:
 def test_a_manifest_is_read_without_asking_for_a_checksum(
     scripted_s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Backblaze B2 refuses boto3's ``x-amz-checksum-mode``, so that no command could read a manifest there."""
+    """Backblaze B2 refuses boto3's ``x-amz-checksum-mode``, so no command could read a manifest there."""
     scripted_s3.objects["m.jsonl"] = b""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", scripted_s3.endpoint)
     connections.client("s3").get_object(Bucket="reports", Key="m.jsonl")

@@ -46,7 +46,7 @@ class Shell:
     """
     A folder in which commands run.
 
-    :param bucket: With the keys in it.
+    :param bucket: A bucket that holds the keys.
     """
 
     folder: Path
@@ -72,12 +72,12 @@ class Shell:
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a command in this process; return its exit code, and what it wrote."""
+        """Run a command in this process; return its exit code and its output."""
         result = CliRunner().invoke(main, arguments)
         return result.exit_code, result.stdout, result.stderr
 
     def run_apart(self, *arguments: str) -> tuple[int, str, str]:
-        """Run a command in a process of its own: this one has threads, and is not to be copied."""
+        """Run a command in a process of its own: this one has threads, and must not fork."""
         process = self.start(*arguments)
         out, err = process.communicate(timeout=SECONDS)
         return process.returncode, out, err
@@ -98,7 +98,7 @@ class Shell:
         return process.returncode, out, err
 
     def source(self) -> str:
-        """Return what the runs list."""
+        """Return the source that the runs list."""
         return f"s3://{self.bucket}/in/"
 
 
@@ -113,7 +113,7 @@ def saved(process: subprocess.Popen[str], checkpoint: Path) -> None:
 
 @pytest.fixture(scope="module")
 def filled(moto_endpoint: str) -> str:
-    """Put keys into a bucket, once: no test changes them."""
+    """Fill a bucket with keys, once: no test changes them."""
     s3 = boto3.client(
         "s3", endpoint_url=moto_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -132,29 +132,34 @@ def shell(aws: str, filled: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     return Shell(tmp_path, filled)
 
 
-def eventually(look: Callable[[], bool]) -> None:
-    """Look until it is so."""
+def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
     deadline = time.monotonic() + SECONDS
-    while not look():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def keys(path: Path) -> list[str]:
-    """Return the keys of a manifest file, whose every line is looked at."""
+    """Return the keys of a manifest file; each of its lines is checked."""
     with reader.opened(path, lambda: pytest.fail("no S3 is needed")) as stream:
         return [entry.key for entry in reader.entries(stream)]
 
 
-# One key a page, and a checkpoint every so often: long enough to be stopped in the middle, on any machine.
+# One key a page, and frequent checkpoints: slow enough to be stopped in the middle, on any machine.
 PAGES = ("--page-size", "1")
 SLOW = (*PAGES, "--checkpoint-seconds", "0.1")
 
 
-def test_a_manifest_is_written_here_and_now(shell: Shell) -> None:
-    """Every key once; for its owner's eyes; with nothing beside it."""
-    told = shell.json("run", shell.source())
-    assert (told["status"], told["count"], told["errors"], told["manifest"]) == ("complete", COUNT, 0, "manifest.jsonl")
+def test_a_run_writes_a_manifest_to_the_working_directory(shell: Shell) -> None:
+    """It holds each key once; only its owner may read it; no other file remains."""
+    reported = shell.json("run", shell.source())
+    assert (reported["status"], reported["count"], reported["errors"], reported["manifest"]) == (
+        "complete",
+        COUNT,
+        0,
+        "manifest.jsonl",
+    )
     path = shell.folder / "manifest.jsonl"
     assert keys(path) == KEYS
     assert path.stat().st_mode & 0o777 == 0o600
@@ -163,8 +168,8 @@ def test_a_manifest_is_written_here_and_now(shell: Shell) -> None:
     assert (code, "never replaced" in err) == (2, True)
 
 
-def test_a_pipe_gets_the_whole_manifest_and_nothing_else(shell: Shell) -> None:
-    """What the command says of it goes to standard error, JSON too; no file is left."""
+def test_a_pipe_gets_the_manifest_and_nothing_else(shell: Shell) -> None:
+    """The result goes to standard error, JSON too; no file remains."""
     for place in ("-", "/dev/stdout"):
         code, out, err = shell.run("run", shell.source(), "--to", place)
         assert (code, [json.loads(line)["key"] for line in out.splitlines()]) == (0, KEYS)
@@ -177,10 +182,10 @@ def test_a_pipe_gets_the_whole_manifest_and_nothing_else(shell: Shell) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_pipe_that_is_not_read_to_its_end_leaves_no_link(
+def test_a_pipe_that_is_closed_early_leaves_no_link_in_a_file(
     shell: Shell, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when a terminal closes over a pager: what was not written yet lay in the temporary folder for ever."""
+    """As when a terminal closes over a pager: the rest of the manifest stayed in the temporary folder."""
     monkeypatch.setenv("TMPDIR", str(shell.folder))
     process = shell.start("run", shell.source(), "--to", "-")
     with process:
@@ -191,8 +196,8 @@ def test_a_pipe_that_is_not_read_to_its_end_leaves_no_link(
     assert (process.returncode, list(shell.folder.iterdir())) == (-number, [])
 
 
-def test_a_folder_takes_the_manifest_inside(shell: Shell) -> None:
-    """No live link lies beside it; a folder that is not there is not taken for a file."""
+def test_a_manifest_goes_into_a_folder_that_exists(shell: Shell) -> None:
+    """No file with live links lies beside the folder; a missing folder is refused, not taken for a file name."""
     (shell.folder / "out").mkdir()
     assert shell.json("run", shell.source(), "--to", "out")["manifest"] == "out/manifest.jsonl"
     assert shell.json("run", shell.source(), "--to", "out/", "--compression", "gzip")["count"] == COUNT
@@ -201,10 +206,10 @@ def test_a_folder_takes_the_manifest_inside(shell: Shell) -> None:
     assert (code, "other/ does not exist" in err) == (2, True)
 
 
-def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) -> None:
-    """The manifest lies under it, not beside it; what names a file is refused."""
-    told = shell.json("run", shell.source(), "--to", f"s3://{shell.bucket}/links")
-    assert told["manifest"].startswith(f"s3://{shell.bucket}/links/")
+def test_an_s3_target_without_a_final_slash_is_a_folder_too(shell: Shell, s3: S3Client) -> None:
+    """The manifest lies under it, not beside it; a target that looks like a file is refused."""
+    reported = shell.json("run", shell.source(), "--to", f"s3://{shell.bucket}/links")
+    assert reported["manifest"].startswith(f"s3://{shell.bucket}/links/")
     found = s3.list_objects_v2(Bucket=shell.bucket, Prefix="links")["Contents"]
     assert all(each["Key"].startswith("links/") for each in found)
     code, _, err = shell.run("run", shell.source(), "--to", f"s3://{shell.bucket}/links.jsonl")
@@ -212,26 +217,26 @@ def test_a_prefix_without_a_slash_is_a_folder_too(shell: Shell, s3: S3Client) ->
 
 
 def test_manifests_in_another_bucket_hide_no_key_of_this_one(shell: Shell, bucket: str) -> None:
-    """A run to the same prefix there was refused, with the advice to name another bucket; or it left keys out."""
+    """The same prefix there was refused, with the advice to name another bucket, or keys were left out."""
     to = ("--to", f"s3://{bucket}/in/")
     assert shell.json("run", shell.source(), *to)["count"] == COUNT
     assert shell.json("run", f"s3://{shell.bucket}/", *to)["count"] == COUNT
 
 
-def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They die with it, at the latest after the longest session that AWS gives; those of a user's keys live on."""
-    told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "a.jsonl")
-    left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
-    assert (told["ends_with_session"], left < timedelta(hours=36.1)) == (True, True)
+def test_links_of_a_session_are_not_promised_for_seven_days(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They expire with it, at the latest after AWS's longest session; those of an IAM user's keys live on."""
+    reported = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "a.jsonl")
+    left = datetime.fromisoformat(reported["expires_at"]) - datetime.now(UTC)
+    assert (reported["ends_with_session"], left < timedelta(hours=36.1)) == (True, True)
     assert "die with the session" in shell.run("run", shell.source(), "--expiry-seconds", "7d", "--to", "b.jsonl")[1]
     monkeypatch.delenv("AWS_SESSION_TOKEN")
-    told = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "c.jsonl")
-    left = datetime.fromisoformat(told["expires_at"]) - datetime.now(UTC)
-    assert (told["ends_with_session"], left > timedelta(days=6.9)) == (False, True)
+    reported = shell.json("run", shell.source(), "--expiry-seconds", "7d", "--to", "c.jsonl")
+    left = datetime.fromisoformat(reported["expires_at"]) - datetime.now(UTC)
+    assert (reported["ends_with_session"], left > timedelta(days=6.9)) == (False, True)
 
 
 @pytest.mark.parametrize(
-    ("minutes", "told"),
+    ("minutes", "reported"),
     [
         (-10, "this machine's clock is 10 min ahead of the server's: links signed here may answer 403 at first"),
         (10, "this machine's clock is 10 min behind the server's: links signed here die that much earlier"),
@@ -240,10 +245,10 @@ def test_links_of_a_session_are_promised_no_seven_days(shell: Shell, monkeypatch
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
-def test_a_clock_that_is_off_is_told_once(
-    shell: Shell, monkeypatch: pytest.MonkeyPatch, minutes: int | str, told: str | None
+def test_a_wrong_clock_is_reported_once(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch, minutes: int | str, reported: str | None
 ) -> None:
-    """WSL's stands still while the machine sleeps; S3 takes requests up to a quarter of an hour off."""
+    """WSL's clock stops while the machine sleeps; S3 accepts requests that are up to 15 minutes off."""
 
     def date(*_: object) -> str:
         if isinstance(minutes, str):
@@ -252,12 +257,12 @@ def test_a_clock_that_is_off_is_told_once(
 
     monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", date)
     code, _, err = shell.run("run", shell.source(), "--to", "m.jsonl", *PAGES)
-    assert (code, err.count("clock")) == (0, int(told is not None)), err
-    assert (told or "") in err
+    assert (code, err.count("clock")) == (0, int(reported is not None)), err
+    assert (reported or "") in err
 
 
-def test_a_manifest_without_a_key_ends_otherwise(shell: Shell) -> None:
-    """A script sees it; a glob is named; whoever expects it says so."""
+def test_a_manifest_without_keys_has_an_exit_code_of_its_own(shell: Shell) -> None:
+    """A script sees it; a glob is named; --allow-empty accepts it."""
     code, _, err = shell.run("run", f"s3://{shell.bucket}/in/*.pdf")
     assert (code, "it knows no globs" in err) == (3, True)
     code, out, _ = shell.run("run", f"s3://{shell.bucket}/nothing/", "--to", "b.jsonl", "--allow-empty", "--json")
@@ -266,14 +271,14 @@ def test_a_manifest_without_a_key_ends_otherwise(shell: Shell) -> None:
 
 
 def test_no_url_is_printed(shell: Shell) -> None:
-    """Neither for people nor for scripts; the file is where they are."""
+    """Neither in words nor as JSON: URLs are in the manifest alone."""
     for arguments in (("--to", "a.jsonl"), ("--to", "b.jsonl", "--json"), ("--to", f"s3://{shell.bucket}/m/")):
         _, out, err = shell.run("run", shell.source(), *arguments)
         assert "X-Amz" not in out + err
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
-    """A real SIGINT; what was written before is not written again, and what is read back is one gzip stream."""
+def test_ctrl_c_leaves_a_checkpoint_and_resume_continues(shell: Shell) -> None:
+    """A real SIGINT; nothing is written twice, and the file is one gzip stream."""
     name = "links.jsonl.gz"
     checkpoint = shell.folder / f"{name}.checkpoint"
     run = ("run", shell.source(), "--to", name)
@@ -288,32 +293,32 @@ def test_ctrl_c_leaves_a_checkpoint_and_resume_goes_on(shell: Shell) -> None:
     code, _, err = shell.run(*run, *PAGES)
     assert (code, "--resume continues it" in err) == (5, True)
 
-    told = shell.json(*run, *PAGES, "--resume")
-    assert (told["status"], told["count"]) == ("complete", COUNT)
+    reported = shell.json(*run, *PAGES, "--resume")
+    assert (reported["status"], reported["count"]) == ("complete", COUNT)
     assert keys(shell.folder / name) == KEYS
     assert sorted(each.name for each in shell.folder.iterdir()) == [name]
 
 
-def test_a_killed_run_goes_on_from_its_last_checkpoint(shell: Shell) -> None:
-    """SIGKILL leaves no time for anything."""
+def test_a_killed_run_continues_from_its_last_checkpoint(shell: Shell) -> None:
+    """SIGKILL leaves no time to save anything."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
     run = ("run", shell.source(), "--to", "links.jsonl")
     code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, *run, *SLOW)
     assert code == -signal.SIGKILL
-    told = shell.json(*run, *PAGES, "--resume")
-    assert told["count"] == COUNT
-    assert told["hops"] > 1
+    reported = shell.json(*run, *PAGES, "--resume")
+    assert reported["count"] == COUNT
+    assert reported["hops"] > 1
     assert keys(shell.folder / "links.jsonl") == KEYS
 
 
-def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
-    """Its checkpoints lie in S3, as the function's do; SIGTERM is heard as Ctrl-C is."""
+def test_a_run_to_s3_continues_too(shell: Shell, s3: S3Client) -> None:
+    """Its checkpoints lie in S3, as the function's do; SIGTERM has the effect of Ctrl-C."""
     state = shell.folder / "state" / "presign-siblings"
     state.mkdir(parents=True)
     run = ("run", shell.source(), "--to", f"s3://{shell.bucket}/m/", "--compression", "gzip")
 
     class CheckpointFile:
-        """The checkpoint, whatever its name."""
+        """The checkpoint, whatever its name is."""
 
         def exists(self) -> bool:
             return bool(list(state.glob("*.checkpoint")))
@@ -321,29 +326,29 @@ def test_a_run_to_s3_goes_on_as_well(shell: Shell, s3: S3Client) -> None:
     saved: Any = CheckpointFile()
     code, _, err = shell.interrupted(signal.SIGTERM, saved, *run, *SLOW)
     assert code == 143, err
-    told = shell.json(*run, *PAGES, "--resume")
-    assert told["count"] == COUNT
-    place = str(told["manifest"]).removeprefix(f"s3://{shell.bucket}/")
+    reported = shell.json(*run, *PAGES, "--resume")
+    assert reported["count"] == COUNT
+    place = str(reported["manifest"]).removeprefix(f"s3://{shell.bucket}/")
     (shell.folder / "m.gz").write_bytes(s3.get_object(Bucket=shell.bucket, Key=place)["Body"].read())
     assert keys(shell.folder / "m.gz") == KEYS
     assert not saved.exists()
 
 
-def test_a_resume_without_a_checkpoint_begins(shell: Shell) -> None:
-    """So a script may always say it."""
+def test_resume_without_a_checkpoint_begins_a_new_run(shell: Shell) -> None:
+    """So a script may always give it."""
     code, out, err = shell.run("run", shell.source(), "--resume")
     assert (code, "this is a new run" in err) == (0, True), err
     assert f"{COUNT} keys" in out
 
 
 def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
-    """Its keys would be mixed with this one's."""
+    """Its keys would be mixed with this job's."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     code, _, _ = shell.interrupted(signal.SIGKILL, checkpoint, "run", shell.source(), *SLOW)
     assert code == -signal.SIGKILL
     code, _, err = shell.run("run", f"s3://{shell.bucket}/", "--resume")
     assert (code, "checkpoint of another job: prefix '' contradicts its 'in/'" in err) == (2, True)
-    for option, told in (
+    for option, contradiction in (
         (("--expiry-seconds", "7d"), "expiry_seconds 604800 contradicts its 900"),
         (("--page-size", "7"), "page_size 7 contradicts its 1;"),
         (("--suffix", ".txt"), "suffix '.txt' contradicts its '.pdf'"),
@@ -351,13 +356,13 @@ def test_a_checkpoint_of_another_job_is_refused(shell: Shell) -> None:
         (("--fields", "size"), "fields 'size' contradicts its none"),
     ):
         code, _, err = shell.run("run", shell.source(), "--resume", *option)
-        assert (code, told in err) == (2, True), err
+        assert (code, contradiction in err) == (2, True), err
     assert checkpoint.exists()
     assert shell.run("run", shell.source(), "--resume")[0] == 0
 
 
-def test_an_option_that_made_the_manifest_is_missed_by_name(shell: Shell) -> None:
-    """A resume without it would go on with other links."""
+def test_a_resume_without_an_option_of_the_first_run_is_refused_by_name(shell: Shell) -> None:
+    """It would continue with other links."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     shell.interrupted(signal.SIGKILL, checkpoint, "run", shell.source(), "--expiry-seconds", "1h", *SLOW)
     code, _, err = shell.run("run", shell.source(), "--resume")
@@ -365,8 +370,8 @@ def test_an_option_that_made_the_manifest_is_missed_by_name(shell: Shell) -> Non
 
 
 @pytest.mark.parametrize("saved", [b"", b"[]", b"garbage", b'{"hop": 1}'])
-def test_what_is_no_checkpoint_is_refused(shell: Shell, saved: bytes) -> None:
-    """It is not ours to remove; whoever reads the message learns which file it is, and what to do."""
+def test_a_file_that_is_not_a_checkpoint_is_refused(shell: Shell, saved: bytes) -> None:
+    """It is not removed; the message names the file and says what to do."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     checkpoint.write_bytes(saved)
     code, _, err = shell.run("run", shell.source(), "--resume")
@@ -376,8 +381,8 @@ def test_what_is_no_checkpoint_is_refused(shell: Shell, saved: bytes) -> None:
     assert checkpoint.read_bytes() == saved
 
 
-def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
-    """The second is told, and the first goes on."""
+def test_a_second_run_into_the_same_file_is_refused(shell: Shell) -> None:
+    """The first continues."""
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     first = shell.start("run", shell.source(), *SLOW)
     saved(first, checkpoint)
@@ -388,18 +393,19 @@ def test_two_runs_into_one_file_do_not_meet(shell: Shell) -> None:
     assert keys(shell.folder / "manifest.jsonl") == KEYS
 
 
-def test_a_link_that_leads_nowhere_is_refused_before_anything_is_listed(shell: Shell) -> None:
-    """The manifest could not appear there: the run ended with nothing, after all of its work."""
+def test_a_dangling_link_at_the_target_is_refused_before_anything_is_listed(shell: Shell) -> None:
+    """The manifest could not appear there: the run failed at its end, after all of its work."""
     (shell.folder / "manifest.jsonl").symlink_to("nowhere")
     code, _, err = shell.run("run", shell.source())
     assert (code, "exists already" in err and "name another" in err) == (2, True)
 
 
-def test_an_error_that_leaves_a_checkpoint_says_how_the_run_continues(shell: Shell) -> None:
-    """As on a full disk, once there is room again."""
-    call = ["run", shell.source(), "--resume", *SLOW]
+@pytest.mark.parametrize("more", [(), ("--processes", "2")])
+def test_an_error_that_leaves_a_checkpoint_says_how_to_continue(shell: Shell, more: tuple[str, ...]) -> None:
+    """As on a full disk, once there is space again; with several processes the message blamed the memory."""
+    call = ["run", shell.source(), "--resume", *more, *SLOW]
     shell.interrupted(signal.SIGKILL, shell.folder / "manifest.jsonl.checkpoint", *call)
-    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 200}, r.RLIM_INFINITY)); "
+    limit = f"import resource as r; r.setrlimit(r.RLIMIT_FSIZE, ({COUNT * 100}, r.RLIM_INFINITY)); "
     process = shell.start(program=f"{limit}from presign_siblings.cli.main import main; main({call!r})")
     _, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, "File too large" in err, "with --resume continues" in err) == (1, True, True), err
@@ -419,10 +425,10 @@ main({call})
 
 
 @pytest.mark.parametrize(("to", "more"), [("links.jsonl", ()), ("s3", ()), ("links.jsonl", ("--processes", "2"))])
-def test_a_run_that_s3_refuses_is_kept_and_continues_once_access_is_back(
+def test_a_run_that_s3_refuses_keeps_its_checkpoint_and_continues_once_access_is_back(
     shell: Shell, to: str, more: tuple[str, ...]
 ) -> None:
-    """A session's policy that was wrong for a minute; all that was written by then was deleted."""
+    """A session's policy was wrong for a minute, and everything written by then was deleted."""
     place = f"s3://{shell.bucket}/links/" if to == "s3" else to
     call = ["run", shell.source(), "--to", place, "--resume", *more, *SLOW]
     process = shell.start(*call)
@@ -440,16 +446,16 @@ def test_a_run_that_s3_refuses_is_kept_and_continues_once_access_is_back(
     assert (code, json.loads(out)["count"]) == (0, COUNT), err
 
 
-def test_a_link_in_the_place_of_the_lock_leads_nowhere(shell: Shell) -> None:
-    """In a folder that others write to, it emptied whatever it led to."""
+def test_a_link_in_place_of_the_lock_file_is_not_followed(shell: Shell) -> None:
+    """In a folder that others write to, the file that it led to was emptied."""
     (shell.folder / "other").write_text("kept")
     (shell.folder / "manifest.jsonl.checkpoint.lock").symlink_to("other")
     code, _, err = shell.run("run", shell.source())
     assert (code, "manifest.jsonl.checkpoint.lock" in err, (shell.folder / "other").read_text()) == (1, True, "kept")
 
 
-def test_a_user_without_a_home_folder_runs_into_a_file(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a container's user that has a number alone; a run into S3 says what it needs."""
+def test_a_user_without_a_home_folder_can_run_into_a_file(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a container's user that is only a number; a run into S3 names the variable that it needs."""
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(pwd, "getpwuid", MagicMock(side_effect=KeyError))
@@ -458,10 +464,10 @@ def test_a_user_without_a_home_folder_runs_into_a_file(shell: Shell, monkeypatch
     assert (code, "set HOME, or XDG_STATE_HOME" in err) == (2, True), err
 
 
-def test_a_home_folder_that_takes_nothing_is_told_with_what_to_do(
+def test_a_home_folder_that_cannot_be_written_is_reported_with_advice(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container whose file system is read-only."""
+    """As in a container with a read-only file system."""
     (shell.folder / "home").write_text("no folder")
     monkeypatch.setenv("HOME", str(shell.folder / "home"))
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
@@ -470,16 +476,16 @@ def test_a_home_folder_that_takes_nothing_is_told_with_what_to_do(
 
 
 def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
-    """And the last checkpoint still counts."""
+    """The last checkpoint still counts."""
     process = shell.start("run", shell.source(), *SLOW)
     checkpoint = shell.folder / "manifest.jsonl.checkpoint"
     saved(process, checkpoint)
-    # Two at once arrive as one; after a moment the first has been heard, and may have had its effect.
+    # Two signals at once arrive as one; after a moment the first has been handled, and may have had its effect.
     process.send_signal(signal.SIGINT)
     time.sleep(0.002)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS)
-    # Python gives the signal its default action back as it ends; shells say 130 then, too.
+    # Python restores the signal's default action as it ends; shells report 130 then, too.
     assert process.returncode in {130, -signal.SIGINT}
     assert shell.json("run", shell.source(), "--resume")["count"] == COUNT
 
@@ -495,10 +501,8 @@ def test_a_second_ctrl_c_stops_at_once(shell: Shell) -> None:
         (("s3://reports/", "--compression", "zip"), 2, "--compression"),
     ],
 )
-def test_what_is_wrong_is_said_with_its_exit_code(
-    shell: Shell, arguments: tuple[str, ...], code: int, why: str
-) -> None:
-    """On standard error; nothing is left behind."""
+def test_an_error_is_reported_with_its_exit_code(shell: Shell, arguments: tuple[str, ...], code: int, why: str) -> None:
+    """On standard error; no file remains."""
     found, out, err = shell.run("run", *arguments)
     assert (found, out) == (code, ""), err
     assert why in err
@@ -507,7 +511,7 @@ def test_what_is_wrong_is_said_with_its_exit_code(
 
 
 def test_an_error_is_json_for_scripts(shell: Shell) -> None:
-    """With the code that the process ends with."""
+    """It holds the exit code of the process."""
     code, _, err = shell.run("run", "in/", "--json")
     assert json.loads(err)["exit_code"] == code == 2
 
@@ -519,9 +523,9 @@ def entries(path: Path) -> list[Entry]:
 
 
 def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shell, moto_endpoint: str) -> None:
-    """Without a listing: keys, order and facts are the manifest's; a kept checkpoint continues."""
-    told = shell.json("run", shell.source(), "--fields", "size,etag", "--exclude", "0/*", "--to", "first.jsonl")
-    assert told["skipped"] == {"suffix": 1, "exclude": sum(key.startswith("in/0/") for key in KEYS)}
+    """Without a listing: keys, order and facts are the manifest's."""
+    reported = shell.json("run", shell.source(), "--fields", "size,etag", "--exclude", "0/*", "--to", "first.jsonl")
+    assert reported["skipped"] == {"suffix": 1, "exclude": sum(key.startswith("in/0/") for key in KEYS)}
     first = entries(shell.folder / "first.jsonl")
     assert [entry.key for entry in first] == [key for key in KEYS if not key.startswith("in/0/")]
     assert {entry.size for entry in first} == {len(KEYS[0])}
@@ -538,8 +542,8 @@ def test_refresh__a_manifest_is_signed_again_from_a_file_and_from_s3(shell: Shel
     assert [entry.key for entry in entries(shell.folder / "third.jsonl")] == [entry.key for entry in first]
 
 
-def test_a_file_that_appears_at_the_target_meanwhile_does_not_cost_the_work(shell: Shell) -> None:
-    """It is not replaced; the manifest stands beside it, and nothing else is left."""
+def test_a_file_that_appears_at_the_target_during_a_run_does_not_cost_its_work(shell: Shell) -> None:
+    """It is not replaced; the manifest lies beside it, and no other file remains."""
     target = shell.folder / "links.jsonl"
     process = shell.start("run", shell.source(), "--to", "links.jsonl", *SLOW)
     saved(process, shell.folder / "links.jsonl.checkpoint")
@@ -552,8 +556,8 @@ def test_a_file_that_appears_at_the_target_meanwhile_does_not_cost_the_work(shel
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
-def test_what_cannot_be_told_ends_no_work(shell: Shell) -> None:
-    """The log of a cron job on a full disk cost its run, and each exit code was 120."""
+def test_a_message_that_cannot_be_written_ends_no_work(shell: Shell) -> None:
+    """A cron job whose log was on a full disk lost its run, and each exit code was 120."""
     for arguments, code in ((("run", shell.source(), "-v"), 0), (("verify", "none.jsonl"), 4), (("bogus",), 2)):
         with Path("/dev/full").open("w") as full, shell.start(*arguments, stderr=full.fileno()) as process:
             assert process.wait(SECONDS) == code
@@ -561,7 +565,7 @@ def test_what_cannot_be_told_ends_no_work(shell: Shell) -> None:
 
 
 def piped(shell: Shell, written: bytes | None, *arguments: str) -> tuple[int, str, str]:
-    """Run a command whose standard input is a pipe, or closed."""
+    """Run a command whose standard input is a pipe, or is closed."""
     done = subprocess.run(
         [sys.executable, "-m", "presign_siblings", *arguments],
         input=written,
@@ -576,7 +580,7 @@ def piped(shell: Shell, written: bytes | None, *arguments: str) -> tuple[int, st
 
 
 def test_standard_input_is_a_manifest_for_every_command_and_a_list_of_keys_for_run(shell: Shell) -> None:
-    """It can be read once alone: no checkpoint is left that nothing could continue, and no copy of its links."""
+    """It can be read only once: no useless checkpoint remains, and no copy of its links."""
     shell.json("run", shell.source(), "--to", "first.jsonl")
     manifest = (shell.folder / "first.jsonl").read_bytes()
     assert piped(shell, manifest, "verify", "-")[0] == 0
@@ -593,10 +597,10 @@ def test_standard_input_is_a_manifest_for_every_command_and_a_list_of_keys_for_r
 
 
 def test_refresh__a_manifest_in_a_file_or_a_pipe_is_signed_again_into_s3(shell: Shell) -> None:
-    """Where the keys come from does not say where the manifest goes; a function reads no files of its own."""
+    """The source of the keys does not decide where the manifest goes; a function reads no local files."""
     shell.json("run", shell.source(), "--to", "first.jsonl")
-    told = shell.json("refresh", "first.jsonl", "--to", f"s3://{shell.bucket}/fresh/")
-    assert (told["count"], told["manifest"].startswith(f"s3://{shell.bucket}/fresh/")) == (COUNT, True)
+    reported = shell.json("refresh", "first.jsonl", "--to", f"s3://{shell.bucket}/fresh/")
+    assert (reported["count"], reported["manifest"].startswith(f"s3://{shell.bucket}/fresh/")) == (COUNT, True)
     manifest = (shell.folder / "first.jsonl").read_bytes()
     assert piped(shell, manifest, "refresh", "-", "--to", f"s3://{shell.bucket}/fresh/")[0] == 0
 
@@ -605,13 +609,13 @@ def test_refresh__a_manifest_in_a_file_or_a_pipe_is_signed_again_into_s3(shell: 
     "command", [("verify", "-"), ("download", "-", "d"), ("refresh", "-", "--to", "new.jsonl"), ("export", "-")]
 )
 def test_standard_input_that_is_closed_or_empty_holds_no_key(shell: Shell, command: tuple[str, ...]) -> None:
-    """As in a daemon, or behind a command that has failed."""
+    """As in a daemon, or after a command that failed."""
     for written in (None, b""):
         code, _, err = piped(shell, written, *command)
         assert (code, err.count("\n"), "holds no key" in err) == (3, 1, True), err
 
 
-def test_refresh__a_run_that_is_stopped_leaves_nothing_where_its_manifest_came_through_a_pipe(shell: Shell) -> None:
+def test_refresh__a_stopped_run_from_a_pipe_leaves_nothing(shell: Shell) -> None:
     """--resume could not read the pipe again."""
     url = f"https://{shell.bucket}.s3.amazonaws.com"
     lines = (json.dumps({"key": f"{n:05}", "url": f"{url}/{n:05}?X-Amz-Signature=0"}) + "\n" for n in range(20_000))
@@ -628,7 +632,7 @@ def test_refresh__a_run_that_is_stopped_leaves_nothing_where_its_manifest_came_t
     assert list(shell.folder.iterdir()) == []
 
 
-def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:
+def test_refresh__a_killed_run_continues(shell: Shell) -> None:
     """At its place in the manifest."""
     many = [f"in/{number:04}.pdf" for number in range(2500)]
     url = f"https://{shell.bucket}.s3.amazonaws.com"
@@ -641,8 +645,8 @@ def test_refresh__a_run_that_is_killed_goes_on(shell: Shell) -> None:
     assert keys(shell.folder / "second.jsonl") == many
 
 
-def test_keys_from__a_list_of_keys_is_signed_as_it_is(shell: Shell, moto_endpoint: str) -> None:
-    """Whatever their endings are."""
+def test_keys_from__a_list_of_keys_is_signed_without_a_filter(shell: Shell, moto_endpoint: str) -> None:
+    """Whatever suffix the keys have."""
     s3 = boto3.client(
         "s3", endpoint_url=moto_endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -655,8 +659,8 @@ def test_keys_from__a_list_of_keys_is_signed_as_it_is(shell: Shell, moto_endpoin
 TWO = ("--processes", "2")
 
 
-def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3Client) -> None:
-    """In key order, into a file and into S3; nothing is left of what they shared."""
+def test_processes__two_write_the_same_manifest_as_one(shell: Shell, s3: S3Client) -> None:
+    """In key order, into a file and into S3; no file of theirs remains."""
     code, out, err = shell.run_apart("run", shell.source(), "--to", "links.jsonl.gz", "--page-size", "10", *TWO)
     assert (code, f"{COUNT} keys" in out) == (0, True), err
     assert keys(shell.folder / "links.jsonl.gz") == KEYS
@@ -670,8 +674,8 @@ def test_processes__two_write_the_manifest_that_one_writes(shell: Shell, s3: S3C
     assert list((shell.folder / "state" / "presign-siblings").iterdir()) == []
 
 
-# As the command, with one range for all processes, that do not wait for one another and tell how often they began. Each
-# list request takes a while: else the first process may list all keys before the others have started.
+# As the command, with one range for all processes, which do not wait for one another and print each time they begin.
+# Each list request takes a while: else the first process may list all keys before the others have started.
 IMPATIENT = """
 import asyncio
 import sys
@@ -685,20 +689,22 @@ async def slowly(*arguments):
 ListRequests.send = slowly
 local_fan_out.EFFORT = local_fan_out.Effort(ranges=1, requests=0, least=1)
 local_fan_out.IDLE_SECONDS, run = 0.001, processes.Processes.run
-def told(*arguments):
+def counted(*arguments):
     print("began", file=sys.stderr)
     return run(*arguments)
-processes.Processes.run = told
+processes.Processes.run = counted
 main()
 """
 
 
 @pytest.mark.parametrize("concurrency", ["1", "4"])
-def test_processes__what_one_has_left_is_divided_when_another_has_no_work(shell: Shell, concurrency: str) -> None:
+def test_processes__the_rest_of_a_range_is_divided_when_another_process_has_no_work(
+    shell: Shell, concurrency: str
+) -> None:
     """
-    Again and again, to the last keys; each of them is in the manifest once.
+    Again and again, down to the last keys; each of them is in the manifest once.
 
-    A listing by tokens, with one reader, cannot be divided: it goes on where it was stopped.
+    A listing by tokens, with one reader, cannot be divided: it continues where it was stopped.
     """
     run = ("run", shell.source(), "--to", "links.jsonl", "--processes", "3", "--concurrency", concurrency, *PAGES)
     process = shell.start(*run, program=IMPATIENT)
@@ -708,8 +714,8 @@ def test_processes__what_one_has_left_is_divided_when_another_has_no_work(shell:
     assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
 
 
-def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
-    """By itself with as many as before; the ranges that were done are not listed again."""
+def test_processes__ctrl_c_stops_all_and_resume_continues(shell: Shell) -> None:
+    """With as many processes as before, unasked; finished ranges are not listed again."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
     run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
     code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run, *SLOW)
@@ -723,8 +729,8 @@ def test_processes__ctrl_c_stops_all_and_resume_goes_on(shell: Shell) -> None:
     assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
 
 
-def test_processes__a_killed_run_goes_on_whoever_was_killed(shell: Shell) -> None:
-    """One of the processes: the run says so. The first one: the others end by themselves."""
+def test_processes__a_run_continues_after_any_of_its_processes_was_killed(shell: Shell) -> None:
+    """A worker: the run reports it. The first process: the workers end by themselves."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
     run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
     first = shell.start(*run, *SLOW)
@@ -740,10 +746,10 @@ def test_processes__a_killed_run_goes_on_whoever_was_killed(shell: Shell) -> Non
     assert keys(shell.folder / "links.jsonl") == KEYS
 
 
-def test_processes__a_system_that_starts_no_more_processes_is_told(
+def test_processes__a_system_that_starts_no_more_processes_is_reported(
     shell: Shell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was "Resource temporarily unavailable"."""
+    """The message was "Resource temporarily unavailable"."""
     monkeypatch.setattr(
         f"multiprocessing.context.{METHOD.title()}Process._Popen", MagicMock(side_effect=BlockingIOError)
     )
@@ -752,7 +758,7 @@ def test_processes__a_system_that_starts_no_more_processes_is_told(
     assert list(shell.folder.iterdir()) == []
 
 
-# As the command, where the processes that it starts get no thread: from the beginning, or to end.
+# As the command, where the processes that it starts get no thread: either from their beginning, or at their end.
 THREADLESS = """
 import asyncio
 import os
@@ -770,14 +776,14 @@ main()
 """
 
 
-@pytest.mark.skipif(METHOD != "fork", reason="only a copy of the command's process has what the test puts into it")
+@pytest.mark.skipif(METHOD != "fork", reason="only a forked process has the test's patches")
 @pytest.mark.parametrize(
     ("what", "ends"), [("threading.Thread.start", 1), ("asyncio.BaseEventLoop.shutdown_default_executor", 0)]
 )
-def test_processes__a_system_that_starts_no_more_threads_is_told_in_one_message(
+def test_processes__a_system_that_starts_no_more_threads_is_reported_in_one_message(
     shell: Shell, what: str, ends: int
 ) -> None:
-    """A container with a limit: the tracebacks of the processes came before it, also of those that had done all."""
+    """A container with a limit: tracebacks of the processes came first, also of those that had finished."""
     run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
     process = shell.start(*run, *PAGES, program=THREADLESS.format(what))
     _, err = process.communicate(timeout=SECONDS)
@@ -799,10 +805,10 @@ def test_processes__a_system_that_starts_no_more_threads_is_told_in_one_message(
         (("--processes", "65"), "--processes"),
     ],
 )
-def test_processes__what_cannot_be_shared_is_refused_by_name(
+def test_processes__a_job_that_cannot_be_shared_is_refused_by_name(
     shell: Shell, arguments: tuple[str, ...], why: str
 ) -> None:
-    """Before anything was read or written; not for the chains of a function, which nobody asked for."""
+    """Nothing has been read or written by then; the message does not speak of a function's chains."""
     code, _, err = shell.run("run", f"s3://{shell.bucket}/", *TWO, *arguments)
     assert (code, why in err) == (2, True), err
     assert list(shell.folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""An answer in chunks, as virus scanners and other proxies send it: without a length, and chunk after chunk."""
+"""Responses in chunks, as virus scanners and other proxies send them: without a length."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.web import raw
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAD = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\nTransfer-Encoding: chunked\r\n\r\n'  # no MD5: nothing else tells a loss
+HEAD = b'HTTP/1.1 200 OK\r\nETag: "abc-2"\r\nTransfer-Encoding: chunked\r\n\r\n'  # otherwise a loss shows
 END = b"0\r\n\r\n"
 LARGE = b"%PDF" * (CONTINUED // 4)
 
@@ -32,9 +32,9 @@ def chunk(data: bytes) -> bytes:
         (HEAD + b"4\r\n%PDF", b"\r\n" + chunk(b"-1.7"), END),
         (HEAD + b"4\r\n%PDF\r", b"\n4\r", b"\n-1", b".7", b"\r\n0", b"\r\n", b"\r\n"),
     ],
-    ids=["each by itself", "its end with the next", "cut anywhere"],
+    ids=["one chunk a packet", "end with the next chunk", "cut anywhere"],
 )
-def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[bytes, ...], tmp_path: Path) -> None:
+def test_each_chunk_is_read_however_the_network_divides_the_response(pieces: tuple[bytes, ...], tmp_path: Path) -> None:
     """The first ended with "a chunk of the answer has no size"; the second lost a chunk, and passed as whole."""
     with raw(pieces) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
         place = folder.place(("a",))
@@ -44,8 +44,8 @@ def test_each_chunk_is_taken_however_the_network_divides_them(pieces: tuple[byte
     assert (tmp_path / "a").read_bytes() == b"%PDF-1.7"
 
 
-def test_a_size_that_is_cut_is_not_the_end_of_the_chunks() -> None:
-    """Of a size with leading zeros, the first one alone had come: what came before passed as the whole object."""
+def test_a_truncated_chunk_size_is_not_the_end_of_the_chunks() -> None:
+    """Of a size with leading zeros, only the first zero had come: the part before it passed as the whole object."""
     with raw((HEAD, b"0004\r\n%PDF\r\n0")) as url, Fetcher() as fetcher:
         with pytest.raises(FetchError, match="closed in the middle") as raised:
             fetcher.get(url)
@@ -53,13 +53,13 @@ def test_a_size_that_is_cut_is_not_the_end_of_the_chunks() -> None:
 
 
 @pytest.mark.parametrize("rest", [LARGE[:9], LARGE[1:] + b"more"], ids=["less", "more"])
-def test_a_part_in_chunks_has_the_bytes_that_its_range_names(rest: bytes, tmp_path: Path) -> None:
-    """A server may send less of a range than was asked for; without a length it passed as the rest of the object."""
+def test_a_part_in_chunks_must_have_the_bytes_of_its_range(rest: bytes, tmp_path: Path) -> None:
+    """A server may send less of a range than was asked for; without a length that passed as the rest of the object."""
     cut = HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: %d" % len(LARGE)), LARGE[:1]
     status = b"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 1-%d/%d\r\n" % (len(LARGE) - 1, len(LARGE))
     part = HEAD.replace(b"HTTP/1.1 200 OK\r\n", status), chunk(rest), END
     with raw(cut, part) as url, Fetcher() as fetcher, Folder(tmp_path) as folder:
-        for told in ("closed in the middle", f"of {len(LARGE):,} bytes came"):
-            with PartFile(folder.place(("a",))) as file, pytest.raises(FetchError, match=told) as raised:
+        for message in ("closed in the middle", f"of {len(LARGE):,} bytes came"):
+            with PartFile(folder.place(("a",))) as file, pytest.raises(FetchError, match=message) as raised:
                 fetcher.get(url, file)
         assert (raised.value.code, raised.value.passing) == (CUT, True)

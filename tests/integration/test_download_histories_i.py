@@ -1,7 +1,7 @@
 """
-Seeded histories of downloads: faulty answers, objects that change, kills, other options, files that somebody damages.
+Seeded histories of downloads: faulty responses, changed objects, kills, other options, damaged files.
 
-``HISTORIES=500`` plays so many; each begins with the seed that its name ends with.
+``HISTORIES=500`` plays 500; each name ends with its seed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 HISTORIES = int(os.environ.get("HISTORIES", "4"))
 SIZES = (0, 1, 1000, 1 << 16, 1 << 19, 1 << 21)
-# Waits are short; objects are large, and what came of them is kept, from sizes on that a test has time for.
+# Waits are short; the sizes from which an object is split, or its beginning kept, are small enough for a test.
 RUN = (
     "from presign_siblings.cli import download, main; "
     "from presign_siblings.manifests import attempts, part_file, parts; "
@@ -42,7 +42,7 @@ RUN = (
 @contextmanager
 def serving(random: Random) -> Iterator[Store]:
     """Serve some objects, whose keys are their paths."""
-    with Store(Random(random.random())) as store:  # its own, or the order of the answers would change the plan
+    with Store(Random(random.random())) as store:  # its own, or the order of the requests would change the plan
         for path in random.sample(["/a", "/b", "/c.pdf", "/d/e", "/d/f", "/g"], 4):
             store.objects[path] = Object(is_md5=random.random() < 0.5)
             store.objects[path].put(random, random.choice(SIZES) + random.randrange(9))
@@ -52,7 +52,7 @@ def serving(random: Random) -> Iterator[Store]:
 
 
 def command(random: Random, store: Store, folder: Path, *, script: bool) -> list[str]:
-    """Write a manifest, or the script, with links of its own; return what downloads it, with some options."""
+    """Write a manifest, or the script, with fresh links; return the command that downloads it, with some options."""
     query = f"X-Amz-Date=20990401T063015Z&X-Amz-Expires=900&X-Amz-Signature={random.getrandbits(64)}"
     url = f"http://127.0.0.1:{store.server_address[1]}"
     entries = [Entry(path[1:], f"{url}{path}?{query}") for path in sorted(store.objects)]
@@ -67,28 +67,32 @@ def command(random: Random, store: Store, folder: Path, *, script: bool) -> list
 
 
 def called(arguments: list[str], folder: Path, end: tuple[float, signal.Signals] | None = None) -> int:
-    """Run a command, and end it after some seconds; return its exit code."""
+    """Run a command, and send it a signal after some seconds; return its exit code."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with subprocess.Popen(arguments, cwd=folder, env=environment, text=True, **pipes) as process:  # type: ignore[call-overload]
         if end is not None:
             threading.Timer(end[0], process.send_signal, end[1:]).start()
-        told = process.communicate(timeout=60)[0]  # until its copies have ended, too
-    assert end is not None or "Traceback" not in told, told  # Python itself shows one when it is ended as it starts
-    assert "Signature=" not in told, told  # of a link; Python, ended as it starts, may show its own class Signature
+        output = process.communicate(timeout=60)[0]  # until its workers have ended, too
+    assert end is not None or "Traceback" not in output, (
+        output
+    )  # Python itself prints one when it is interrupted as it starts
+    assert "Signature=" not in output, (
+        output
+    )  # of a link; Python, interrupted as it starts, may print its own class Signature
     code: int = process.returncode
-    assert end is not None or code in {DONE, FAILED if "d.py" in arguments else UNTRUE}, told
+    assert end is not None or code in {DONE, FAILED if "d.py" in arguments else UNTRUE}, output
     return code
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return the files by name, those under way too."""
+    """Return the files by name, unfinished ones too."""
     to = folder / "to"
     return {f"/{path.relative_to(to).as_posix()}": path.read_bytes() for path in to.rglob("*") if path.is_file()}
 
 
 def damage(random: Random, store: Store, folder: Path) -> None:
-    """Delete some files, whole or not, or cut them, or change a byte where a checksum tells."""
+    """Delete some files, whole or not, or cut them, or change a byte where a checksum reveals it."""
     for name, body in sorted(files(folder).items()):
         path, one = folder / f"to{name}", store.objects.get(name)
         how = random.choice(["", "", "", "delete", "cut", "change"])
@@ -102,10 +106,8 @@ def damage(random: Random, store: Store, folder: Path) -> None:
 
 @pytest.mark.parametrize("script", [False, True], ids=["download", "script"])
 @pytest.mark.parametrize("seed", range(HISTORIES))
-def test_whatever_happens_in_its_history_a_file_is_one_version_of_its_object(
-    tmp_path: Path, seed: int, *, script: bool
-) -> None:
-    """Or it is not there, and the exit code says so; a run without faults completes, and leaves nothing else."""
+def test_a_file_is_one_version_of_its_object_whatever_happened(tmp_path: Path, seed: int, *, script: bool) -> None:
+    """Or it is missing, and the exit code says so; a run without faults completes, and leaves no other file."""
     random = Random(seed)
     with serving(random) as store:
         for _ in range(random.randint(1, 4)):
@@ -114,15 +116,15 @@ def test_whatever_happens_in_its_history_a_file_is_one_version_of_its_object(
             if random.random() < 0.5:
                 end = random.uniform(0.1, 0.8), random.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
             code = called(command(random, store, tmp_path, script=script), tmp_path, end)
-            there = {name: body for name, body in files(tmp_path).items() if name in store.objects}
-            wrong = [name for name, body in there.items() if body not in dict(store.objects[name].versions)]
-            assert not [name for name in wrong if before.get(name) != there[name]]
-            assert code != DONE or (not wrong and there.keys() == store.objects.keys())
+            found = {name: body for name, body in files(tmp_path).items() if name in store.objects}
+            wrong = [name for name, body in found.items() if body not in dict(store.objects[name].versions)]
+            assert not [name for name in wrong if before.get(name) != found[name]]
+            assert code != DONE or (not wrong and found.keys() == store.objects.keys())
             damage(random, store, tmp_path)
         store.rate = 0
         assert called(command(random, store, tmp_path, script=script), tmp_path) == DONE
-        there = files(tmp_path)
-        assert there.keys() == store.objects.keys()
-        for path, one in store.objects.items():  # where nothing is a checksum, a file of the right size is kept
+        found = files(tmp_path)
+        assert found.keys() == store.objects.keys()
+        for path, one in store.objects.items():  # without a checksum, a file of the right size is kept
             kept = [body for body, _ in one.versions if not one.is_md5 and len(body) == len(one.versions[-1][0])]
-            assert there[path] in [one.versions[-1][0], *kept]
+            assert found[path] in [one.versions[-1][0], *kept]

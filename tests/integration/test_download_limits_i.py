@@ -1,4 +1,4 @@
-"""A download on a machine that lets a process open few files."""
+"""Downloads on a machine that lets a process open few files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FEW, COUNT = 40, 120
 
 
 def limited(limit: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Download many files at once, under a limit of the shell's."""
+    """Download many files at once, under a limit set by the shell."""
     with serving() as web:
         urls = {f"{at:03}.pdf": web.serve(f"/{at}", Answer(b"%PDF" * 50_000)) for at in range(COUNT)}
         manifest = folder / "m.jsonl"
@@ -35,19 +35,19 @@ def limited(limit: str, folder: Path) -> subprocess.CompletedProcess[str]:
         )
 
 
-def test_too_many_open_files_end_a_download_with_the_limit_and_what_to_do(tmp_path: Path) -> None:
-    """No file is told to be at fault, nor a connection, and nothing is tried again."""
+def test_too_many_open_files_end_a_download_with_the_limit_and_advice(tmp_path: Path) -> None:
+    """Neither a file nor a connection is blamed, and nothing is tried again."""
     done = limited(f"ulimit -n {FEW}", tmp_path)
     assert done.returncode == 1
-    (told,) = done.stderr.splitlines()
-    assert json.loads(told)["error"] == (
+    (error,) = done.stderr.splitlines()
+    assert json.loads(error)["error"] == (
         f"too many open files: this system lets a process open {FEW} (ulimit -n), and each file takes up to 3; "
         "lower --parallel"
     )
 
 
 def test_a_soft_limit_is_raised(tmp_path: Path) -> None:
-    """As macOS's, which is 256."""
+    """As on macOS, where it is 256."""
     done = limited(f"ulimit -Sn {FEW}", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout)["fetched"] == COUNT

@@ -1,4 +1,4 @@
-"""A download from where its recipient sits: behind a company's proxy, with its certificates, by IPv6."""
+"""Downloads on the recipient's network: by a company's proxy, with its certificates, and by IPv6."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALLOWED = base64.b64encode(b"me:pass word")
 
 
 class Proxy(ThreadingTCPServer):
-    """A proxy that lets a client through to any place of this machine by CONNECT, where it gives its password."""
+    """A proxy that connects a client with its password to any port of this machine, by CONNECT."""
 
     daemon_threads = True
 
@@ -74,7 +74,7 @@ class _Tunnel(BaseRequestHandler):
 
 @pytest.fixture
 def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """Run a proxy, the only one that the environment may name, and wait for nothing between two tries."""
+    """Run a proxy, the only one that the environment may name; a download waits for nothing before a retry."""
     monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
@@ -99,7 +99,7 @@ def secure(certificate: Path, host: str = "127.0.0.1") -> Iterator[Web]:
 def test_links_are_fetched_through_a_proxy_with_the_companys_certificates(
     bundle: str, proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Name and password are for the proxy; the connection is asked again without another tunnel."""
+    """Name and password go to the proxy; the second request uses the same tunnel."""
     monkeypatch.setenv("HTTPS_PROXY", f"{NAME}{proxy.place}")
     monkeypatch.setenv(bundle, str(certificate))
     with secure(certificate) as web, Fetcher() as fetcher:
@@ -109,8 +109,8 @@ def test_links_are_fetched_through_a_proxy_with_the_companys_certificates(
         assert asked.decode() == f"CONNECT {web.address.removeprefix('https://')} HTTP/1.1"
 
 
-def test_a_proxy_is_asked_for_the_whole_url_of_http(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Of a store inside the company, say; what the proxy refuses by itself is told as the proxy's."""
+def test_a_proxy_gets_the_whole_url_of_an_http_link(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Of a store inside the company, say; a refusal by the proxy is reported as the proxy's."""
     query = "X-Amz-Signature=0123"
     with serving() as web, Fetcher() as fetcher:
         monkeypatch.setenv("HTTP_PROXY", web.address)
@@ -121,12 +121,12 @@ def test_a_proxy_is_asked_for_the_whole_url_of_http(proxy: Proxy, monkeypatch: p
             fetcher.get(f"http://reports.example/b?{query}")
 
 
-def test_a_host_is_named_without_the_default_port_as_it_was_signed(
+def test_the_host_header_omits_the_default_port_as_the_signature_does(
     proxy: Proxy,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ) -> None:
-    """SigV4 signs it so, and browsers and curl send it so; a store compares it as it comes."""
+    """SigV4 signs it so, and browsers and curl send it so; a store compares the header as it comes."""
     with serving() as web, Fetcher() as fetcher:
         monkeypatch.setenv("HTTP_PROXY", web.address)
         for place in ("http://reports.example:80/a.pdf", "http://reports.example:443/b.pdf"):
@@ -141,8 +141,10 @@ def test_a_host_is_named_without_the_default_port_as_it_was_signed(
     assert web.hosts == ["reports.example", "reports.example:443", "reports.example"]
 
 
-def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To its own server, and to a proxy."""
+def test_a_host_with_an_ipv6_address_is_reached(
+    proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Directly and by a proxy."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with secure(certificate, "::1") as web:
         url = web.serve("/a", Answer(b"%PDF"))
@@ -154,7 +156,7 @@ def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
         ("http://me:wrong@{place}", "the proxy http://{place}: it wants a name and a password"),
         ("{place}", "the proxy http://{place}: it wants a name and a password"),
@@ -163,27 +165,27 @@ def test_a_host_is_named_by_its_ipv6_address(proxy: Proxy, certificate: Path, mo
         ("https://{place}", "https://{place} is not an HTTP proxy"),
     ],
 )
-def test_a_proxy_that_lets_nothing_through_is_told(
-    named: str, told: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+def test_a_proxy_that_refuses_the_connection_is_reported(
+    named: str, message: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With its address, without its password, and with the variable to look at."""
+    """With its address, without its password, and with the variable that names it."""
     monkeypatch.setenv("HTTPS_PROXY", named.format(place=proxy.place))
     with Fetcher() as fetcher, pytest.raises(FetchError) as raised:
         fetcher.get("https://127.0.0.1:2/a?X-Amz-Signature=0123")
-    assert told.format(place=proxy.place) in str(raised.value)
+    assert message.format(place=proxy.place) in str(raised.value)
     assert "HTTPS_PROXY" in str(raised.value)
     assert not [secret for secret in ("0123", "wrong", "pass@") if secret in str(raised.value)]
 
 
 @pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a"])
-def test_a_url_that_leads_nowhere_is_a_failure_of_its_own_file(url: str, proxy: Proxy) -> None:  # noqa: ARG001
-    """Never the end of the download."""
+def test_an_unusable_url_fails_only_its_own_file(url: str, proxy: Proxy) -> None:  # noqa: ARG001
+    """It never ends the download."""
     with Fetcher() as fetcher, pytest.raises(FetchError):
         fetcher.get(url)
 
 
-def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -> None:
-    """The link names it: no option of the command does, though AWS's clients have one."""
+def test_a_host_that_does_not_answer_is_named_with_advice_for_the_recipient() -> None:
+    """The link names the host; --endpoint-url, which errors of AWS's clients suggest, would not change it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         place = f"127.0.0.1:{server.getsockname()[1]}"
     with Fetcher() as fetcher, pytest.raises(FetchError, match=f"{place}, which the link names: .*refused") as raised:
@@ -191,8 +193,8 @@ def test_a_host_that_does_not_answer_is_named_with_what_its_recipient_can_do() -
     assert not [wrong for wrong in ("--endpoint-url", "0123", "p4ss") if wrong in str(raised.value)]
 
 
-def test_a_connection_that_is_reset_in_the_middle_is_told_without_advice_for_an_endpoint() -> None:
-    """The recipient of a link was asked whether the endpoint wants https."""
+def test_a_reset_connection_is_reported_without_advice_about_the_endpoint() -> None:
+    """The recipient of a link was asked whether the endpoint needs https."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def reset() -> None:
@@ -211,8 +213,8 @@ def test_a_connection_that_is_reset_in_the_middle_is_told_without_advice_for_an_
 
 
 @pytest.mark.parametrize("command", ["download", "verify"])
-def test_a_link_and_a_manifest_are_waited_for_no_longer_than_the_read_timeout(command: str, tmp_path: Path) -> None:
-    """It was a minute for each try, whatever the option said."""
+def test_the_read_timeout_limits_the_wait_for_links_and_manifests(command: str, tmp_path: Path) -> None:
+    """Each try took a minute, whatever the option said."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/a?X-Amz-Signature=0123"
         (tmp_path / "m").write_text(json.dumps({"key": "a", "url": url}) + "\n")
@@ -224,8 +226,8 @@ def test_a_link_and_a_manifest_are_waited_for_no_longer_than_the_read_timeout(co
             assert time.monotonic() - began < 30
 
 
-def test_the_script_goes_through_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
-    """It has the standard library's own way."""
+def test_the_script_uses_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path: Path) -> None:
+    """By the standard library."""
     with secure(certificate) as web:
         entry = Entry("a.pdf", web.serve("/a", Answer(b"%PDF")))
         script = tmp_path / "download.py"

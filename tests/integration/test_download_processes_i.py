@@ -30,7 +30,7 @@ COUNT = 40
 
 @pytest.fixture(autouse=True)
 def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Share each download between two, however many cores there are."""
+    """Share each download between two processes, whatever the number of cores."""
     monkeypatch.setattr(command, "how_many", lambda *_: 2)
 
 
@@ -47,18 +47,18 @@ def served(web: Web) -> dict[str, str]:
 
 
 def names(folder: Path) -> set[str]:
-    """Return the names of the files in the folder, while some come and go too."""
+    """Return the names of the files in the folder, also while some come and go."""
     to = folder / "to"
     return {(Path(place) / name).relative_to(to).as_posix() for place, _, found in os.walk(to) for name in found}
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Return what lies in the folder, once the download has ended."""
+    """Return the files of the folder, once the download has ended."""
     return {name: (folder / "to" / name).read_bytes() for name in names(folder)}
 
 
 def children(parent: int) -> list[int]:
-    """Return the processes that a process has started."""
+    """Return the ids of a process's children."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -67,15 +67,15 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def test_each_file_comes_once_and_all_are_counted_together(web: Web, tmp_path: Path) -> None:
-    """Whichever process has fetched it; a dead link is named, and the exit code says that files are missing."""
+def test_each_file_comes_once_and_the_counts_are_summed(web: Web, tmp_path: Path) -> None:
+    """Whichever process fetched it; a dead link is named, and the exit code says that files are missing."""
     urls = served(web)
     called = CliRunner().invoke(main, written(tmp_path, urls | {"x.pdf": web.serve("/x", Answer(status=403))}))
     assert called.exit_code == 3
-    told = json.loads(called.stdout)
-    assert (told["fetched"], told["failed"]) == (COUNT, 1)
-    assert told["bytes"] == sum(len(body) for body in files(tmp_path).values())
-    assert [failure["key"] for failure in told["failures"]] == ["x.pdf"]
+    result = json.loads(called.stdout)
+    assert (result["fetched"], result["failed"]) == (COUNT, 1)
+    assert result["bytes"] == sum(len(body) for body in files(tmp_path).values())
+    assert [failure["key"] for failure in result["failures"]] == ["x.pdf"]
     assert files(tmp_path) == {f"{at % 3}/{at}.pdf": b"%d" % at for at in range(COUNT)}
     assert len(web.asked) == COUNT + 1
     again = CliRunner().invoke(main, written(tmp_path, urls))
@@ -83,10 +83,10 @@ def test_each_file_comes_once_and_all_are_counted_together(web: Web, tmp_path: P
 
 
 @pytest.mark.parametrize("most", [1, 0])
-def test_as_many_processes_share_the_files_as_the_system_gives(
+def test_the_files_are_shared_by_as_many_processes_as_the_system_starts(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    """A container may let it start few."""
+    """A container's limit may allow few."""
     fork, begun = os.fork, list[None]()
 
     def limited() -> int:
@@ -106,7 +106,7 @@ def test_as_many_processes_share_the_files_as_the_system_gives(
 def test_a_process_that_may_start_no_thread_fetches_its_share(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The processes may be as many as a container allows already; a crash was told, as of one without memory."""
+    """The processes may have reached a container's limit; the error was that of a process without memory."""
     start, first = threading.Thread.start, os.getpid()
 
     def limited(thread: threading.Thread) -> None:
@@ -120,10 +120,10 @@ def test_a_process_that_may_start_no_thread_fetches_its_share(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.ESTALE, errno.ENOTCONN])
-def test_an_error_of_one_process_ends_all(
+def test_an_error_in_one_process_ends_all(
     web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """A full disk is told with its file, as by one process; so is a share that has gone."""
+    """A full disk or a stale network share is reported with the file, as by one process."""
 
     def full(*_: object) -> int:
         raise OSError(number, os.strerror(number))
@@ -136,8 +136,10 @@ def test_an_error_of_one_process_ends_all(
     assert ".pdf" in called.output
 
 
-def test_a_folder_that_is_removed_meanwhile_ends_all(web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of ten million files failed by itself, and none was told to be in a folder that is not there."""
+def test_a_folder_that_is_removed_during_the_download_ends_all(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of ten million files failed by itself, and no message named the missing folder."""
     place = Folder.place
 
     def removed(folder: Folder, segments: tuple[str, ...]) -> Place:
@@ -150,8 +152,8 @@ def test_a_folder_that_is_removed_meanwhile_ends_all(web: Web, tmp_path: Path, m
     assert json.loads(called.stderr)["error"] == f"{tmp_path / 'to'} was removed while files came into it"
 
 
-def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) -> None:
-    """They lie in files without a name, which each process reads from a place of its own."""
+def test_lines_that_have_to_be_sorted_are_shared_too(web: Web, tmp_path: Path) -> None:
+    """They lie in unnamed files, which each process reads at an offset of its own."""
     arguments = written(tmp_path, served(web))
     manifest = Path(arguments[1])
     manifest.write_text("".join(sorted(manifest.read_text().splitlines(keepends=True), reverse=True)))
@@ -161,7 +163,7 @@ def test_lines_that_are_sorted_first_are_shared_too(web: Web, tmp_path: Path) ->
 
 
 def test_the_files_of_a_thousand_manifests_are_shared(web: Web, tmp_path: Path) -> None:
-    """Each of them is open: ``select`` knows no descriptor from 1,024 on."""
+    """All of them are open: ``select`` fails from descriptor 1,024 on."""
     manifests = []
     for number, (key, url) in enumerate(sorted(served(web).items()) * 30):
         manifests.append(tmp_path / f"{number}.jsonl")
@@ -172,7 +174,7 @@ def test_the_files_of_a_thousand_manifests_are_shared(web: Web, tmp_path: Path) 
 
 @pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, 1)])
 def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.Signals, code: int) -> None:
-    """Ctrl-C ends all of them, and leaves nothing half; the end of one is told, and ends the others."""
+    """Ctrl-C ends all of them, and leaves no partial file; the death of one is reported, and ends the others."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = f"http://127.0.0.1:{silent.getsockname()[1]}"
         arguments = written(
@@ -184,17 +186,17 @@ def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.
                 time.sleep(0.01)
             copies = children(first.pid)
             os.kill(first.pid if end == signal.SIGINT else copies[0], end)
-            _, told = first.communicate(timeout=60)
-    assert (first.returncode, len(copies)) == (code, 2), told
-    assert ("a process of the download ended unexpectedly" in told) == (end == signal.SIGKILL)
+            _, stderr = first.communicate(timeout=60)
+    assert (first.returncode, len(copies)) == (code, 2), stderr
+    assert ("a process of the download ended unexpectedly" in stderr) == (end == signal.SIGKILL)
     assert not any(Path(f"/proc/{pid}").exists() for pid in copies)
     left = [name for name in names(tmp_path) if not name.endswith(".pdf")]
     assert not left or end == signal.SIGKILL
-    assert "Traceback" not in told
+    assert "Traceback" not in stderr
 
 
-def test_a_download_is_worth_as_many_processes_as_it_has_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One core is one process; so are few files, and a few at once."""
+def test_a_download_has_as_many_processes_as_it_has_work_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One core, few files or a low --parallel mean one process."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)))
     assert how_many(10**9, 256) == MOST
     assert how_many(10**9, 2 * THREADS) == 2

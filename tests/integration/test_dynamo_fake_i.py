@@ -1,4 +1,4 @@
-"""The simulation's DynamoDB answers as a real server does, on the ledger's own requests and on wrong ones."""
+"""The simulation's DynamoDB answers as a real server does, to the ledger's own requests and to wrong ones."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _get(_: random.Random, key: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _wrong(draw: random.Random, key: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Break one thing of a good update."""
+    """Break one part of a good update."""
     operation, request = _update(draw, key)
     changes: list[dict[str, Any]] = [
         {"ConditionExpression": "holder = :holder AND state = :held"},
@@ -73,7 +73,7 @@ def _outcome(call: Callable[..., dict[str, Any]], request: dict[str, Any]) -> An
 
 @pytest.mark.parametrize("seed", range(4))
 def test_the_fake_answers_as_the_server(aws: str, seed: int) -> None:
-    """The same random requests, the same answers and refusals."""
+    """The same random requests get the same answers and refusals."""
     server = boto3.client("dynamodb", endpoint_url=aws)
     server.create_table(
         TableName=NAME,

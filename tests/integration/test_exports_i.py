@@ -1,4 +1,4 @@
-"""What ``export`` writes for aria2 and curl, read by these programs: the same files as ``download`` makes."""
+"""What ``export`` writes for aria2 and curl makes the same files as ``download``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.web import Answer, Web
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What aria2 could trim, expand, split, or take for an option.
+# Names that aria2 could trim, expand, split, or take for an option.
 MORE = (
     *(" lead.pdf", "lead.pdf", "  two.pdf", "dir/ inner.pdf", " dir/x.pdf", "dir/x.pdf", "\u3000wide.pdf", "a=b.pdf"),
     "-",
@@ -31,12 +31,12 @@ MORE = (
 
 
 def files(path: Path) -> dict[str, bytes]:
-    """Return what lies in a folder."""
+    """Return the files of a folder."""
     return {each.relative_to(path).as_posix(): each.read_bytes() for each in path.rglob("*") if each.is_file()}
 
 
 def fetched(folder: Path, name: str, *options: str) -> dict[str, bytes]:
-    """Let a program fetch what its input names, in a folder; return the files."""
+    """Run a program that fetches the entries of its input, in a folder; return the files."""
     path = program(name)
     (folder / "files").mkdir(exist_ok=True)
     done = subprocess.run(
@@ -63,7 +63,7 @@ def downloaded(path: Path, entries: list[Entry]) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("form", PROGRAMS)
 def test_other_programs_make_the_files_that_download_makes(form: str, web: Web, tmp_path: Path) -> None:
-    """Names and bytes, also of what is stored compressed; a second call makes no second file."""
+    """Names and bytes are equal, also of objects stored compressed; a second call makes no second file."""
     # aria2 1.36 reads &amp; in a name of Metalink as &#38;
     keys = sorted(key for key in {*AWKWARD_KEYS, *MORE} if form != "metalink" or "&" not in key)
     packed = gzip.compress(b"%PDF" * 99)

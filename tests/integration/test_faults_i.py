@@ -1,4 +1,4 @@
-"""Faults on the wire: what botocore retries ends exact, what lasts ends sorted into terminal or retryable."""
+"""Faults on the wire: those that botocore's retries outlast leave an exact manifest, others a sorted error."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PASSING = [
     (operation, fault)
     for operation in EVERY_CALL
     for fault in (Fault.SLOW_DOWN, Fault.INTERNAL, Fault.UNAVAILABLE, Fault.RESET, Fault.TRUNCATED, Fault.ERROR_IN_200)
-    # A HEAD has no body; what GetObject streams is the object, so an error in its 200 would be one.
+    # A HEAD has no body; GetObject streams the object, so an error in its 200 would be the object.
     if (operation, fault) not in {("HeadObject", Fault.TRUNCATED), ("HeadObject", Fault.ERROR_IN_200)}
     and (operation, fault) not in {("GetObject", Fault.TRUNCATED), ("GetObject", Fault.ERROR_IN_200)}
 ]
@@ -53,7 +53,7 @@ PASSING += [(operation, Fault.BROKEN_REFUSAL) for operation in EVERY_CALL if ope
 PASSING += [
     (operation, Fault.CUT) for operation in ("ListObjectsV2", "CreateMultipartUpload", "CompleteMultipartUpload")
 ]
-# What stands between may answer in the place of S3: with nothing, or with its own page.
+# A gateway may answer in place of S3: with an empty body, or with its own page.
 PASSING += [
     (operation, fault)
     for operation in EVERY_CALL
@@ -67,13 +67,13 @@ LASTING = [
     if fault in {Fault.SLOW_DOWN, Fault.RESET, Fault.ERROR_IN_200, Fault.NOTHING, Fault.PAGE}
     and not (operation == "UploadPartCopy" and fault in NO_COPY)
 ]
-# How many requests of a kind may be under way at once: parts, and the look for the key map beside the checkpoint's.
+# How many requests of a kind may be under way at once: parts, and the key map's read beside the checkpoint's.
 AT_ONCE = {"UploadPart": 8, "UploadPartCopy": 8, "GetObject": 2}
 
 
 @pytest.fixture
 def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
-    """Let the server have a listing."""
+    """Give the server a listing."""
     scripted_s3.keys = KEYS
     return scripted_s3
 
@@ -81,14 +81,14 @@ def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
 async def hop(
     s3: ScriptedS3, run: SiblingPayload, pages: int, part: int = PART
 ) -> tuple[Outcome | None, SiblingPayload | None]:
-    """Do what the app does in one invocation that has time for so many pages."""
+    """Do the work of one invocation that has time for some pages."""
     left = iter([1.0] * (pages - 1))
     async with open_s3(s3.endpoint, JOB.concurrency) as (client, secret_key):
         return await Hops(client, secret_key, part=part).hop(run, lambda: next(left, 0.0))
 
 
 def chain(s3: ScriptedS3, *pages: int, part: int = PART, job: Job = JOB, delivery: str = "delivery") -> bytes:
-    """Run a job in hops of so many pages; return its manifest."""
+    """Run a job in hops of these numbers of pages; return its manifest."""
 
     async def run() -> None:
         at: SiblingPayload | None = SiblingPayload.first(job, job.job_id(delivery), NOW)
@@ -102,14 +102,14 @@ def chain(s3: ScriptedS3, *pages: int, part: int = PART, job: Job = JOB, deliver
 
 
 def keys_of(manifest: bytes) -> list[str]:
-    """Return a manifest's keys, each of which its URL is for."""
+    """Return a manifest's keys; each line's URL is for its key."""
     lines = [json.loads(line) for line in manifest.splitlines()]
     assert [unquote(urlsplit(line["url"]).path) for line in lines] == [f"/reports/{line['key']}" for line in lines]
     return [line["key"] for line in lines]
 
 
-def test_the_chain_meets_every_call(s3: ScriptedS3) -> None:
-    """Without a fault, two hops make every call that the faults below are injected into, and leave nothing behind."""
+def test_the_chain_makes_every_call(s3: ScriptedS3) -> None:
+    """Two hops make each call that the faults below are injected into, and leave nothing behind."""
     assert keys_of(chain(s3, 2, 99)) == KEYS
     assert {name for name, _ in s3.wire} == {*EVERY_CALL, "DeleteObject"}
     assert not s3.uploads
@@ -117,8 +117,8 @@ def test_the_chain_meets_every_call(s3: ScriptedS3) -> None:
 
 
 @pytest.mark.parametrize(("operation", "fault"), PASSING, ids=lambda value: getattr(value, "name", value))
-def test_a_fault_that_passes_leaves_no_trace(operation: str, fault: Fault, s3: ScriptedS3) -> None:
-    """Each kind of call is tried again by botocore itself, and the manifest is the one of a run without faults."""
+def test_a_passing_fault_leaves_no_trace(operation: str, fault: Fault, s3: ScriptedS3) -> None:
+    """Each kind of call is retried by botocore itself, and the manifest is that of a run without faults."""
     s3.inject(operation, fault, 2)
     assert keys_of(chain(s3, 2, 99)) == KEYS
     assert s3.wire.count((operation, fault)) == 2
@@ -128,15 +128,15 @@ def test_a_fault_that_passes_leaves_no_trace(operation: str, fault: Fault, s3: S
     ("operation", "before", "part"), [("PutObject", 0, 1 << 24), ("CompleteMultipartUpload", 1, PART)]
 )
 def test_a_commit_whose_answer_is_lost_is_recognised(operation: str, before: int, part: int, s3: ScriptedS3) -> None:
-    """The manifest has appeared before the connection broke: the retry is refused, and that is success."""
+    """The manifest has appeared before the connection breaks: the retry is refused, and that is success."""
     s3.inject(operation, Fault.LOST, 1, after=before)
     assert keys_of(chain(s3, 99, part=part)) == KEYS
     assert not s3.uploads
 
 
 @pytest.mark.parametrize(("operation", "fault"), LASTING, ids=lambda value: getattr(value, "name", value))
-def test_a_fault_that_lasts_is_retryable(operation: str, fault: Fault, s3: ScriptedS3) -> None:
-    """After all of botocore's attempts, and no more, the hop ends such that Lambda delivers it again."""
+def test_a_lasting_fault_is_retryable(operation: str, fault: Fault, s3: ScriptedS3) -> None:
+    """After all of botocore's attempts, and no more, the hop raises so that Lambda delivers it again."""
     s3.inject(operation, fault, FOREVER)
     with pytest.raises(RetryableError):
         chain(s3, 2, 99, 99)  # a commit that has joined a part hands over: two hops fail
@@ -150,7 +150,7 @@ def test_a_fault_that_lasts_is_retryable(operation: str, fault: Fault, s3: Scrip
 
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET, Fault.DENIED], ids=lambda fault: fault.name)
 def test_an_upload_that_cannot_be_aborted_hides_no_error(fault: Fault, s3: ScriptedS3) -> None:
-    """What ended the hop is what Lambda sees, although cleaning up after it failed as well."""
+    """Lambda sees the error that ended the hop, although the clean-up failed as well."""
     s3.inject("UploadPart", Fault.INTERNAL, FOREVER)
     s3.inject("AbortMultipartUpload", fault, FOREVER)
     with pytest.raises(RetryableError, match="InternalError"):
@@ -161,7 +161,7 @@ def test_an_upload_that_cannot_be_aborted_hides_no_error(fault: Fault, s3: Scrip
 @pytest.mark.parametrize("fault", [Fault.DENIED, Fault.NO_BUCKET], ids=lambda fault: fault.name)
 @pytest.mark.parametrize("operation", [name for name in EVERY_CALL if name not in {"HeadObject", "UploadPartCopy"}])
 def test_a_refusal_is_terminal_and_never_retried(operation: str, fault: Fault, s3: ScriptedS3) -> None:
-    """No access or no bucket ends the job at once, and says so."""
+    """A missing right or bucket ends the job at once, with that reason."""
     s3.inject(operation, fault, FOREVER)
     with pytest.raises(SourceRefusedError, match=fault.value[1]):
         chain(s3, 2, 99)
@@ -170,15 +170,15 @@ def test_a_refusal_is_terminal_and_never_retried(operation: str, fault: Fault, s
 
 
 @pytest.mark.parametrize("fault", NO_COPY, ids=lambda fault: fault.name)
-def test_a_store_whose_answers_to_copies_say_nothing_gets_parts_that_were_read(fault: Fault, s3: ScriptedS3) -> None:
-    """Some stores take the request for an empty part; the manifest is whole all the same."""
+def test_a_store_that_cannot_copy_parts_gets_them_uploaded(fault: Fault, s3: ScriptedS3) -> None:
+    """Some stores take UploadPartCopy for the upload of an empty part; the manifest is whole all the same."""
     s3.inject("UploadPartCopy", fault, FOREVER)
     assert keys_of(chain(s3, 2, 99)) == KEYS
     assert not s3.uploads
 
 
-def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS3) -> None:
-    """What Lambda delivers again ends exact, although the first try died within its parts."""
+def test_the_hop_after_a_lasting_fault_continues_from_the_checkpoint(s3: ScriptedS3) -> None:
+    """The hop that Lambda delivers again ends with an exact manifest, although the first try died between two parts."""
     run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None
@@ -192,15 +192,15 @@ def test_the_hop_after_a_lasting_fault_goes_on_from_the_checkpoint(s3: ScriptedS
     assert keys_of(s3.objects[JOB.manifest_key_of(run.job_id)]) == KEYS
 
 
-def test_a_store_that_does_not_copy_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
-    """What it refuses is done without it; a right that is missing would be refused again."""
+def test_a_store_that_refuses_to_copy_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
+    """The parts are uploaded instead; if a right were missing, that would be refused too."""
     s3.inject("UploadPartCopy", Fault.DENIED, FOREVER)
     assert keys_of(chain(s3, 2, 99)) == KEYS
     assert not s3.uploads
 
 
 def test_a_bucket_that_demands_a_checksum_of_each_body_gets_it(s3: ScriptedS3) -> None:
-    """One with Object Lock and a default retention: asked once, and given ever after; the bytes are compared."""
+    """As one with Object Lock and a default retention: after the first refusal each body has it."""
     s3.is_locked = True
     assert keys_of(chain(s3, 2, 99)) == KEYS
     bodies = [headers for operation, headers in s3.sent if operation == "UploadPart"]
@@ -213,7 +213,7 @@ def test_a_bucket_that_demands_a_checksum_of_each_body_gets_it(s3: ScriptedS3) -
 def test_a_store_that_refuses_headers_by_name_gets_the_manifest(
     pages: tuple[int, ...], code: str, s3: ScriptedS3
 ) -> None:
-    """Backblaze B2 and R2: what they do not know is left out, and the condition, which they know, is not."""
+    """As Backblaze B2 and R2: the headers that they do not know are left out, but not the condition."""
     s3.unknown = (code, "x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-mp-object-size")
     part = PART if len(pages) > 1 else 5 << 20
     assert keys_of(chain(s3, *pages, part=part)) == KEYS
@@ -222,13 +222,13 @@ def test_a_store_that_refuses_headers_by_name_gets_the_manifest(
 
 
 def test_a_store_without_conditional_writes_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:
-    """Alibaba's OSS refuses the condition; a run's key is its own."""
+    """Alibaba's OSS refuses the condition; each run has a key of its own."""
     s3.is_unconditional = True
     assert keys_of(chain(s3, 2, 99)) == KEYS
 
 
 def test_a_store_without_conditional_writes_has_the_newest_manifest_at_the_stable_key(s3: ScriptedS3) -> None:
-    """Swift knows no ``If-Match``, which only a second run sends."""
+    """Swift has no ``If-Match``, which only a second run sends."""
     s3.is_unconditional = True
     job = replace(JOB, manifest_key="manifests/latest.jsonl")
     chain(s3, 99, job=job, delivery="first")
@@ -238,14 +238,14 @@ def test_a_store_without_conditional_writes_has_the_newest_manifest_at_the_stabl
 
 
 @pytest.mark.parametrize("fault", [Fault.SLOW_DOWN, Fault.RESET, Fault.DENIED], ids=lambda fault: fault.name)
-def test_pieces_that_cannot_be_deleted_hide_no_manifest(fault: Fault, s3: ScriptedS3) -> None:
-    """They are left to the bucket's lifecycle rule."""
+def test_pieces_that_cannot_be_deleted_do_not_fail_the_job(fault: Fault, s3: ScriptedS3) -> None:
+    """The bucket's lifecycle rule removes them."""
     s3.inject("DeleteObject", fault, FOREVER)
     assert keys_of(chain(s3, 2, 99)) == KEYS
 
 
-def test_a_piece_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
-    """A lifecycle rule that removed what the chain stands on ends the job with the reason."""
+def test_a_missing_piece_or_checkpoint_is_named(s3: ScriptedS3) -> None:
+    """A lifecycle rule that removed it ends the job with this reason."""
     run = SiblingPayload.first(JOB, JOB.job_id("delivery"), NOW)
     _, second = asyncio.run(hop(s3, run, 2))
     assert second is not None
@@ -258,8 +258,8 @@ def test_a_piece_or_checkpoint_that_is_gone_is_said_so(s3: ScriptedS3) -> None:
         asyncio.run(hop(s3, second, 99))
 
 
-def test_anothers_manifest_is_never_replaced(s3: ScriptedS3) -> None:
-    """An object that stands at the manifest's key stays as it is."""
+def test_an_object_at_the_manifests_key_is_never_replaced(s3: ScriptedS3) -> None:
+    """It may be another writer's."""
     key = JOB.manifest_key_of(JOB.job_id("delivery"))
     s3.objects[key] = b"another's"
     with pytest.raises(ManifestTakenError):

@@ -1,4 +1,4 @@
-"""A gzip manifest of several hops, read back whole by the programs that people have."""
+"""A gzip manifest of several hops is read whole by the usual programs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ else fetch(from).then(answer => answer.text()).then(say);
 
 
 class Manifest(NamedTuple):
-    """A gzip manifest: the object's bytes in a file and at a URL, and what must be read from it."""
+    """A gzip manifest: the object's bytes, in a file and at a URL, and the data in them."""
 
     body: bytes
     path: Path
@@ -58,13 +58,13 @@ class Manifest(NamedTuple):
     data: bytes
 
     @property
-    def said(self) -> str:
-        """What a reader says that has read all of it: the count of lines, and the hash."""
+    def summary(self) -> str:
+        """What a reader prints that has read all of it: the number of lines, and the hash."""
         return f"{len(KEYS)} {hashlib.sha256(self.data).hexdigest()}"
 
 
 def written() -> tuple[bytes, bytes]:
-    """Write the manifest in hops; return the object and the data in it."""
+    """Write the manifest in hops; return the object and its data."""
     job, s3 = job_of(compression="gzip"), FakeS3(KEYS)
     asyncio.run(Hops(s3).chain(job, [3] * HOPS))
     (body,) = [body for key, body in s3.objects.items() if "/." not in key]
@@ -101,7 +101,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
-    """Write the manifest, keep it in a file, and serve it on loopback."""
+    """Write the manifest to a file, and serve it on loopback."""
     body, data = written()
     path = tmp_path_factory.mktemp("manifest") / "manifest.jsonl.gz"
     path.write_bytes(body)
@@ -113,12 +113,12 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manifest]:
 
 
 def output_of(*command: str | Path) -> bytes:
-    """Run a program; return what it writes."""
+    """Run a program; return its output."""
     return subprocess.run(command, check=True, capture_output=True, timeout=SECONDS).stdout
 
 
 def test_python_reads_it_whole(manifest: Manifest) -> None:
-    """``gzip`` and ``zlib`` agree, and the second sees one member."""
+    """``gzip`` and ``zlib`` agree, and ``zlib`` finds one member."""
     reader = zlib.decompressobj(wbits=31)
     assert gzip.decompress(manifest.body) == manifest.data
     assert reader.decompress(manifest.body) == manifest.data
@@ -127,7 +127,7 @@ def test_python_reads_it_whole(manifest: Manifest) -> None:
 
 
 def test_gzip_and_zcat_read_it_whole(manifest: Manifest) -> None:
-    """``gzip -t`` finds nothing wrong, not even trailing bytes, and ``zcat`` writes all of it."""
+    """``gzip -t`` finds no error, not even trailing bytes, and ``zcat`` writes all of it."""
     checked = subprocess.run(
         [program("gzip"), "-t", manifest.path], check=True, capture_output=True, timeout=SECONDS, text=True
     )
@@ -142,13 +142,13 @@ def test_curl_reads_it_whole(manifest: Manifest) -> None:
 
 @pytest.mark.parametrize("how", ["gunzip", "fetch"])
 def test_node_reads_it_whole(how: str, manifest: Manifest) -> None:
-    """``zlib.gunzipSync`` and ``fetch`` both count every line and find the same hash."""
+    """``zlib.gunzipSync`` and ``fetch`` both give every line and the same hash."""
     source = manifest.path if how == "gunzip" else manifest.url
-    assert output_of(program("node", "nodejs"), "-e", NODE, how, source).decode().strip() == manifest.said
+    assert output_of(program("node", "nodejs"), "-e", NODE, how, source).decode().strip() == manifest.summary
 
 
 def test_a_browser_reads_it_whole(manifest: Manifest, tmp_path: Path) -> None:
-    """Headless Chromium, on a page that fetches it, counts every line and finds the same hash."""
+    """Headless Chromium, on a page that fetches it, gets every line and the same hash."""
     flags = (
         "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
         "--disable-component-update --disable-sync --dump-dom"
@@ -156,4 +156,4 @@ def test_a_browser_reads_it_whole(manifest: Manifest, tmp_path: Path) -> None:
     page = manifest.url.removesuffix("manifest")
     chromium = program("chromium", "chromium-browser", "google-chrome")
     dom = output_of(chromium, *flags.split(), f"--user-data-dir={tmp_path}", page).decode()
-    assert f'<pre id="said">{manifest.said}</pre>' in dom
+    assert f'<pre id="said">{manifest.summary}</pre>' in dom

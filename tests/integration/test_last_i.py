@@ -1,4 +1,4 @@
-"""``modified_since: last`` takes what changed since the job's last complete run, which the jobs table knows."""
+"""``modified_since: last`` takes what changed since the start of the job's last complete run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def run(handler: Handler, s3: S3Client, bucket: str, table: Table, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Return what runs a job on one object, with its clock so far from the date of that, and returns the answer."""
+    """Return a function that runs a job on one object, at some distance from its date, and returns the answer."""
     monkeypatch.setenv("JOBS_TABLE", table.name)
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     now = datetime.now(UTC)
@@ -36,8 +36,8 @@ def run(handler: Handler, s3: S3Client, bucket: str, table: Table, monkeypatch: 
     return at
 
 
-def test_each_run_takes_what_changed_since_the_one_before(run: Run, s3: S3Client, bucket: str) -> None:
-    """What S3 dates after a run's start is taken by the next run, whether that run had seen it or not."""
+def test_each_run_takes_what_changed_since_the_last_one(run: Run, s3: S3Client, bucket: str) -> None:
+    """An object dated after a run's start is taken by the next run, whether the first had seen it or not."""
 
     def taken(seconds: int) -> tuple[list[str], dict[str, Any]]:
         body = run(timedelta(seconds=seconds), f"{seconds}", modified_since="last")
@@ -45,19 +45,19 @@ def test_each_run_takes_what_changed_since_the_one_before(run: Run, s3: S3Client
         return [json.loads(line)["key"] for line in lines], body
 
     keys, body = taken(-60)
-    assert (keys, body.get("skipped")) == (["a.pdf"], None), "the first run takes all"
+    assert (keys, body.get("skipped")) == (["a.pdf"], None), "the first run did not take all"
     keys, _ = taken(60)
-    assert keys == ["a.pdf"], "it is dated after the start of the run before"
+    assert keys == ["a.pdf"], "its date is after the start of the last run"
     keys, body = taken(120)
     assert (keys, body["skipped"]["modified_since"], "warning" in body) == ([], 1, False)
 
 
 def test_each_run_takes_the_hours_before_its_own_time(run: Run) -> None:
-    """A cron line invokes with one payload, always: links of the run before still live, its hours are over."""
+    """A cron line always sends the same payload; the links of the last run live on, but its hours are over."""
 
     def count(hours: int, request: str) -> int:
         body = run(timedelta(hours=hours), request, modified_since="1h", expiry_seconds="12h")
         return int(body["count"])
 
     assert (count(0, "first"), count(2, "second")) == (1, 0)
-    assert count(2, "second") == 0, "the retry of an event finds its own manifest"
+    assert count(2, "second") == 0, "the retry of an event has its own manifest"

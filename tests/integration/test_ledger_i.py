@@ -1,4 +1,4 @@
-"""The ledger on a real DynamoDB protocol: conditions, lost answers, two at once."""
+"""The ledger on a DynamoDB server: conditions, lost answers, simultaneous claims."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_a_run_from_claim_to_completion(table: Table) -> None:
-    """Every state is written, with what the next hop needs."""
+    """Each state is written, with what the next hop needs."""
 
     async def run() -> None:
         async with ledger_of(table) as ledger:
@@ -48,8 +48,8 @@ def test_a_run_from_claim_to_completion(table: Table) -> None:
     assert int(str(item["ttl"])) > (NOW + timedelta(days=13)).timestamp()
 
 
-def test_of_many_claims_at_once_one_wins(table: Table) -> None:
-    """The condition is the table's, not ours."""
+def test_one_of_many_simultaneous_claims_wins(table: Table) -> None:
+    """The table decides it, by the condition."""
 
     async def run() -> list[Verdict]:
         async with ledger_of(table) as ledger:
@@ -61,8 +61,8 @@ def test_of_many_claims_at_once_one_wins(table: Table) -> None:
     assert verdicts.count(Verdict.IN_PROGRESS) == 11
 
 
-def test_a_holder_that_was_replaced_writes_nothing(table: Table) -> None:
-    """Not a renewal, not a hand-over, not an end."""
+def test_a_replaced_holder_writes_nothing(table: Table) -> None:
+    """Neither a renewal, nor a hand-over, nor an end."""
 
     async def run() -> None:
         async with ledger_of(table) as ledger:
@@ -85,7 +85,7 @@ def test_a_holder_that_was_replaced_writes_nothing(table: Table) -> None:
     asyncio.run(run())
 
 
-def test_a_person_who_asks_to_stop_is_heard_and_not_overwritten(table: Table) -> None:
+def test_stop_reaches_the_holder_and_is_not_overwritten(table: Table) -> None:
     """``stop`` is set beside the holder's own writes."""
 
     async def run() -> None:
@@ -105,7 +105,7 @@ def test_a_person_who_asks_to_stop_is_heard_and_not_overwritten(table: Table) ->
 
 @pytest.mark.parametrize("operation", ["put_item", "update_item"])
 def test_a_write_whose_answer_was_lost_is_recognised(table: Table, operation: str) -> None:
-    """The SDK's own retry meets a condition that its first try has changed."""
+    """The SDK's retry fails a condition that its first try has changed."""
 
     async def run() -> None:
         async with open_dynamodb() as client:
@@ -139,7 +139,7 @@ def test_a_table_that_does_not_answer_is_retryable(table: Table) -> None:
 
 
 def test_a_missing_table_is_retryable_by_name(aws: str) -> None:
-    """The operator deployed it wrong; no work is lost."""
+    """The deployment is wrong; no work is lost."""
     assert aws
 
     async def run() -> None:

@@ -1,4 +1,4 @@
-"""Our lifecycle rules beside those of a bucket that somebody else keeps: none of theirs is lost or changed."""
+"""Our lifecycle rules are added to a bucket of another owner: no rule there is lost or changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 PARAMETERS = {"BucketName": "reports", "ManifestBucket": "", "ManifestPrefix": "manifests/", "CreateBucket": "false"}
-PARAMETERS |= {"MaxJobSeconds": "86400"}
+PARAMETERS |= {"MaxJobSeconds": "86400", "ManifestKey": "manifests/latest.jsonl", "ManifestExpiryDays": "8"}
 OURS = bucket_rules.of_template(PARAMETERS)
 THEIRS: list[dict[str, Any]] = [
     {"ID": "to-glacier", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3650}},
@@ -34,8 +34,8 @@ def _rules(s3: S3Client, bucket: str) -> dict[str, Any]:
     return {rule["ID"]: rule for rule in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
 
 
-def test_a_bucket_without_rules_gets_those_of_the_template(s3: S3Client, bucket: str) -> None:
-    """As the stack's own bucket has them."""
+def test_a_bucket_without_rules_gets_the_templates_rules(s3: S3Client, bucket: str) -> None:
+    """The stack's own bucket has the same."""
     added = lifecycle.put(s3, bucket, OURS)
     assert added == ["manifests-expire", "checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
     rules = _rules(s3, bucket)
@@ -46,20 +46,20 @@ def test_a_bucket_without_rules_gets_those_of_the_template(s3: S3Client, bucket:
     assert rules["unfinished-uploads-abort"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
 
 
-def test_the_rules_that_are_there_stay_as_they_are(s3: S3Client, bucket: str) -> None:
-    """S3 replaces the whole configuration at each put: theirs go back with ours."""
+def test_existing_rules_stay_as_they_are(s3: S3Client, bucket: str) -> None:
+    """S3 replaces the whole configuration at each put, so they are put again with ours."""
     _put(s3, bucket, *THEIRS)
     before = _rules(s3, bucket)
     assert len(lifecycle.put(s3, bucket, OURS)) == 4
     after = _rules(s3, bucket)
     assert {name: after[name] for name in before} == before
     assert len(after) == 6
-    assert lifecycle.put(s3, bucket, OURS) == [], "a second time nothing is missing"
+    assert lifecycle.put(s3, bucket, OURS) == [], "rules were added twice"
     assert _rules(s3, bucket) == after
 
 
 def test_a_second_deployment_in_the_bucket_gets_rules_of_its_own(s3: S3Client, bucket: str) -> None:
-    """Under another prefix; those of the first have the same names, and do nothing for it."""
+    """Under another prefix; the first deployment's rules have the same names, and do nothing for it."""
     lifecycle.put(s3, bucket, OURS)
     second = bucket_rules.of_template({"ManifestPrefix": "invoices/"})
     assert len(lifecycle.put(s3, bucket, second)) == len(OURS) == 4
@@ -68,8 +68,8 @@ def test_a_second_deployment_in_the_bucket_gets_rules_of_its_own(s3: S3Client, b
     assert _rules(s3, bucket)["manifests-expire"]["Filter"] == {"Prefix": "manifests/"}
 
 
-def test_deployments_whose_long_prefixes_begin_alike_get_rules_of_their_own(s3: S3Client, bucket: str) -> None:
-    """The names of the rules were cut at 255 characters, and the last deployment's manifests stayed for ever."""
+def test_deployments_with_long_similar_prefixes_get_rules_of_their_own(s3: S3Client, bucket: str) -> None:
+    """Rule names were cut at 255 characters, and the last deployment's manifests stayed for ever."""
     lifecycle.put(s3, bucket, OURS)
     for prefix in (f"{'x' * 250}/invoices/", f"{'x' * 250}/reports/"):
         rules = bucket_rules.of_template({"ManifestPrefix": prefix})
@@ -78,8 +78,8 @@ def test_deployments_whose_long_prefixes_begin_alike_get_rules_of_their_own(s3: 
 
 
 @pytest.mark.parametrize("status", ["Enabled", "Disabled"])
-def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, status: str) -> None:
-    """Longer than ours, or switched off: it stays."""
+def test_an_existing_rule_of_the_same_name_is_kept(s3: S3Client, bucket: str, status: str) -> None:
+    """Longer than ours, or switched off: it is a decision of the bucket's owner."""
     own = {"ID": "manifests-expire", "Status": status, "Filter": {"Prefix": "manifests/"}, "Expiration": {"Days": 99}}
     _put(s3, bucket, own)
     assert lifecycle.put(s3, bucket, OURS) == ["checkpoints-expire", "unfinished-uploads-abort", "old-versions-expire"]
@@ -100,7 +100,7 @@ def test_a_rule_of_our_name_is_somebodys_decision(s3: S3Client, bucket: str, sta
         ({"Filter": {"ObjectSizeGreaterThan": 1}, "Status": "Enabled"}, False),
     ],
 )
-def test_a_rule_that_does_as_much_for_every_key_is_enough(rule: dict[str, Any], *, covered: bool) -> None:
+def test_a_rule_that_does_as_much_for_each_key_is_enough(rule: dict[str, Any], *, covered: bool) -> None:
     """One for the whole bucket, or for a prefix around ours; not one that leaves some keys out."""
     theirs = {"ID": "x", **rule, bucket_rules.ABORT: {"DaysAfterInitiation": 2}}
     added = {each["ID"] for each in bucket_rules.merged([theirs], OURS)[1:]}
@@ -109,7 +109,7 @@ def test_a_rule_that_does_as_much_for_every_key_is_enough(rule: dict[str, Any], 
 
 @pytest.mark.parametrize(("days", "enough"), [(1, True), (2, True), (3, False)])
 def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> None:
-    """Parts would cost money meanwhile."""
+    """Parts cost money until then."""
     theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, bucket_rules.ABORT: {"DaysAfterInitiation": days}}
     assert (len(bucket_rules.merged([theirs], OURS)) == 4) == enough
 
@@ -129,14 +129,14 @@ def test_a_rule_that_acts_later_is_not_enough(days: int, *, enough: bool) -> Non
         ),
     ],
 )
-def test_old_versions_are_looked_after_by_a_rule_that_leaves_none(rule: dict[str, Any], *, enough: bool) -> None:
+def test_a_rule_for_old_versions_is_enough_only_if_it_keeps_none(rule: dict[str, Any], *, enough: bool) -> None:
     """Versions that a rule keeps hold live links for ever."""
     theirs = {"ID": "x", "Status": "Enabled", "Filter": {}, **rule}
     added = {each["ID"] for each in bucket_rules.merged([theirs], OURS)[1:]}
     assert ("old-versions-expire" not in added) == enough
 
 
-def test_a_bucket_that_keeps_versions_is_named_until_the_rule_is_there(s3: S3Client, bucket: str) -> None:
+def test_a_versioned_bucket_is_named_until_it_has_the_rule(s3: S3Client, bucket: str) -> None:
     """Its expired manifests stay as noncurrent versions."""
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     mine = PARAMETERS | {"BucketName": bucket}
@@ -145,7 +145,7 @@ def test_a_bucket_that_keeps_versions_is_named_until_the_rule_is_there(s3: S3Cli
 
 
 def test_a_bucket_with_object_lock_is_named_whatever_its_rules(s3: S3Client) -> None:
-    """No rule removes what is retained."""
+    """No rule removes a retained version."""
     name = f"autotest-{uuid.uuid4().hex}"
     place: Any = {"LocationConstraint": "eu-west-1"}
     s3.create_bucket(Bucket=name, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=True)
@@ -153,15 +153,47 @@ def test_a_bucket_with_object_lock_is_named_whatever_its_rules(s3: S3Client) -> 
     assert any("Object Lock" in line for line in lines)
 
 
-def test_rules_of_the_first_form_are_written_in_the_second() -> None:
-    """S3 refuses a configuration in which some rules have a prefix and others a filter; they mean the same."""
+def test_rules_with_a_prefix_are_rewritten_with_a_filter() -> None:
+    """S3 refuses a configuration that mixes both forms; they mean the same."""
     first = {"ID": "x", "Status": "Enabled", "Prefix": "old/", "Expiration": {"Days": 3}}
     rule = bucket_rules.merged([first], OURS)[0]
     assert rule == {"ID": "x", "Status": "Enabled", "Filter": {"Prefix": "old/"}, "Expiration": {"Days": 3}}
 
 
-def test_the_command_adds_the_same(s3: S3Client, bucket: str) -> None:
-    """For whoever wants to see it first, or may not deploy what belongs to another."""
+@pytest.mark.parametrize(
+    ("key", "is_ours"),
+    [
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.jsonl.gz", True),
+        ("manifests/0123456789abcdef-0123456789abcdef.html", True),
+        ("manifests/daily/0123456789abcdef-0123456789abcdef.jsonl", True),
+        ("manifests/.checkpoints/j/000001-x", True),
+        ("manifests/.keymaps/x.json", True),
+        ("manifests/latest.jsonl", True),
+        ("manifests/", True),
+        ("manifests/2019/contract.pdf", False),
+        ("manifests/.checkpointsX", False),
+    ],
+)
+def test_no_rule_of_ours_deletes_an_object_that_the_function_has_not_written(
+    s3: S3Client, bucket: str, key: str, *, is_ours: bool
+) -> None:
+    """--merge-lifecycle had each object under the prefix deleted after eight days, also those of others."""
+    s3.put_object(Bucket=bucket, Key=key, Body=b"x")
+    lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
+    assert (f"s3://{bucket}/{key} is no manifest" in lines[0]) is not is_ours
+    assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
+    if not is_ours:
+        assert "aws s3api put-bucket-lifecycle-configuration" in lines[1], "the command is not shown"
+        lifecycle.put(s3, bucket, OURS)
+        assert not any(
+            "no manifest" in line
+            for line in lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
+        )
+
+
+def test_the_printed_command_adds_the_same_rules(s3: S3Client, bucket: str) -> None:
+    """For an operator who wants to read it first, or may not change the bucket."""
     _put(s3, bucket, *THEIRS)
     command = lifecycle.command(s3, bucket, OURS)
     assert command is not None
@@ -173,8 +205,8 @@ def test_the_command_adds_the_same(s3: S3Client, bucket: str) -> None:
     assert lifecycle.command(s3, bucket, OURS) is None
 
 
-def test_what_stands_beside_the_rules_goes_back_with_them(s3: S3Client) -> None:
-    """The least size of a transition would fall back to S3's default otherwise; moto knows none, so it is scripted."""
+def test_the_rest_of_the_lifecycle_configuration_is_put_back(s3: S3Client) -> None:
+    """Without it the minimum size of a transition falls back to S3's default; moto has none, so it is scripted."""
     beside = {lifecycle.TRANSITION: "varies_by_storage_class"}
     with Stubber(s3) as stubber:
         stubber.add_response("get_bucket_lifecycle_configuration", {"Rules": [], **beside}, {"Bucket": "reports"})
@@ -184,8 +216,8 @@ def test_what_stands_beside_the_rules_goes_back_with_them(s3: S3Client) -> None:
         stubber.assert_no_pending_responses()
 
 
-def test_rules_that_may_not_be_read_are_never_put(s3: S3Client) -> None:
-    """What cannot be put back must not be replaced; the deployment goes on and says so."""
+def test_rules_that_cannot_be_read_are_never_put(s3: S3Client) -> None:
+    """Rules that cannot be put back must not be replaced; the deployment continues with a note."""
     with Stubber(s3) as stubber:
         stubber.add_client_error("get_bucket_lifecycle_configuration", "AccessDenied")
         with pytest.raises(ClientError, match="AccessDenied"):
@@ -210,12 +242,12 @@ def test_rules_that_may_not_be_read_are_never_put(s3: S3Client) -> None:
 def test_a_rule_that_would_cut_a_job_short_is_named(
     s3: S3Client, bucket: str, rule: dict[str, Any], *, warned: bool
 ) -> None:
-    """A day is as long as a job may take: S3 would abort the upload under its hands."""
+    """A job may take a day: S3 would abort its upload before its end."""
     _put(s3, bucket, {"ID": "hasty", "Status": "Enabled", **rule})
     lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=False))
     assert any("rule hasty" in line for line in lines) == warned
 
 
-def test_a_bucket_that_the_stack_made_is_left_alone(s3: S3Client) -> None:
+def test_a_bucket_of_the_stack_is_left_alone(s3: S3Client) -> None:
     """CloudFormation keeps its rules."""
     assert list(lifecycle.looked_after(s3, {**PARAMETERS, "CreateBucket": "true"}, merge=True)) == []

@@ -1,4 +1,4 @@
-"""The S3 in memory answers as a server does, on the requests that the processor sends and on wrong ones."""
+"""The in-memory S3 answers as a server does, to the requests that the processor sends and to wrong ones."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 MIN_PART = 64
 KEYS = ("2026/a.pdf", "2026/é.pdf", "2026/\U0001f600.pdf", "2026/z z.pdf", "other")
-# What the processor may read of an answer.
+# Fields of a response that the processor may read.
 READ = ("Body", "ContentLength", "CopyPartResult", "ETag", "IsTruncated", "KeyCount", "Metadata", "keys")
 
 
 class Pair:
-    """The same requests to both, with an upload id and a token of each one's own."""
+    """Send the same requests to both, with each one's own upload ids and tokens."""
 
     def __init__(self, server: S3Client, bucket: str) -> None:
         self._server, self._bucket, self._memory = server, bucket, MemoryS3(min_part=MIN_PART)
-        self._own: dict[object, object] = {}  # what the memory calls what the server calls otherwise
+        self._own: dict[object, object] = {}  # the memory's ids and tokens, by the server's
 
     def ask(self, operation: str, **request: Any) -> dict[str, Any]:
-        """Send a request to both; return the server's answer when the two are equal."""
+        """Send a request to both; return the server's response if the two are equal."""
         answer, own = self._asked(operation, request)
         read, read_own = _read(answer), _read(own)
         if operation == "upload_part_copy" and read.get("refused") == "404":
-            read["refused"] = "NoSuchKey"  # moto forgets the code of S3
+            read["refused"] = "NoSuchKey"  # moto does not give S3's code
         assert read_own == read, (operation, request)
         for name in ("UploadId", "NextContinuationToken"):
             assert (name in own) == (name in answer)
@@ -74,13 +74,13 @@ def _read(answer: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture
 def pair(s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Pair:
-    """Return both servers, which take short parts."""
+    """Return both servers, which accept short parts."""
     monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", MIN_PART)
     return Pair(s3, bucket)
 
 
 def test_objects_are_written_read_and_deleted_as_in_moto(pair: Pair) -> None:
-    """Stored once when asked so, read whole and in part, described, tagged, deleted."""
+    """Written conditionally, read whole and in part, described, tagged, deleted."""
     body = b"0123456789" * 20
     good = base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
     for key in KEYS:
@@ -100,8 +100,8 @@ def test_objects_are_written_read_and_deleted_as_in_moto(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_listing_from_any_place_is_that_of_moto(pair: Pair, seed: int) -> None:
-    """In UTF-8 order, from a key or a token, of which the token goes first."""
+def test_a_listing_from_any_place_equals_motos(pair: Pair, seed: int) -> None:
+    """In UTF-8 order, from a key or a token; the token has precedence."""
     draw = random.Random(seed)
     for number in range(40):
         pair.ask("put_object", Key=f"{draw.choice(KEYS)}{number}", Body=b"")
@@ -138,8 +138,8 @@ def _listed(etags: dict[int, str], numbers: list[int]) -> dict[str, Any]:
         ([], []),
     ],
 )
-def test_an_upload_ends_as_it_does_in_moto(pair: Pair, numbers: list[int], sizes: list[int]) -> None:
-    """Parts appear as one object, by number and ETag, or are refused; an upload that is over is not there any more."""
+def test_an_upload_is_completed_as_in_moto(pair: Pair, numbers: list[int], sizes: list[int]) -> None:
+    """Parts become one object, by number and ETag, or are refused; a completed upload is gone."""
     upload_id, etags = _begun(pair, {n: bytes([n]) * size for n, size in zip(numbers, sizes, strict=True)})
     place = {"Key": "m", "UploadId": upload_id}
     pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, numbers), IfNoneMatch="*")
@@ -147,8 +147,8 @@ def test_an_upload_ends_as_it_does_in_moto(pair: Pair, numbers: list[int], sizes
     pair.ask("abort_multipart_upload", **place)
 
 
-def test_an_upload_never_appears_over_an_object_when_asked_so(pair: Pair) -> None:
-    """The last part of a number wins, and an overwritten one's ETag is refused."""
+def test_a_conditional_completion_never_replaces_an_object(pair: Pair) -> None:
+    """The last upload of a part number counts, and the ETag of an earlier one is refused."""
     upload_id, etags = _begun(pair, {1: b"first"})
     place = {"Key": "m", "UploadId": upload_id}
     pair.ask("complete_multipart_upload", **place, MultipartUpload=_listed(etags, [1, 77]))
@@ -160,8 +160,8 @@ def test_an_upload_never_appears_over_an_object_when_asked_so(pair: Pair) -> Non
     pair.ask("get_object", Key="m")
 
 
-def test_parts_are_copied_out_of_other_objects(pair: Pair) -> None:
-    """Whole and in part, and not out of what is not there."""
+def test_parts_are_copied_from_other_objects(pair: Pair) -> None:
+    """Whole and in part; a missing object is refused."""
     upload_id, etags = _begun(pair, {})
     place = {"Key": "m", "UploadId": upload_id}
     pair.ask("put_object", Key="2026/é z.pdf", Body=bytes(range(200)))

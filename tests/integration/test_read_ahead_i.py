@@ -1,4 +1,4 @@
-"""Reading ahead: the next page is under way while one is worked on, bounded, and no reader waits for ever."""
+"""Reading ahead: the next page is fetched while one is worked on, within a bound, and no reader waits for ever."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ LONG = 20.0
 
 @pytest.fixture
 def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
-    """Let the server have six pages."""
+    """Give the server six pages."""
     scripted_s3.keys = KEYS
     return scripted_s3
 
 
 async def soon(awaitable: Awaitable[Page | None]) -> Page | None:
-    """Wait, but not for ever: a reader that nobody wakes is a failure, not a hang."""
+    """Wait, but not for ever: a reader that is never woken is a failure, not a hang."""
     return await asyncio.wait_for(awaitable, LONG)
 
 
 async def settle() -> None:
-    """Let everything run that needs no input."""
+    """Run every task that needs no input."""
     for _ in range(50):
         await asyncio.sleep(0)
 
@@ -58,9 +58,9 @@ def page(number: int, listed: int = 10) -> Page:
 
 class Source:
     """
-    A listing that counts what is asked of it.
+    A listing that counts its requests.
 
-    :param ends: What comes after the given number of pages: an exception, or nothing ever when ``None``.
+    :param ends: The exception after the given number of pages; ``None`` lets the listing wait for ever.
     """
 
     def __init__(self, pages: int = 1000, ends: BaseException | None = None) -> None:
@@ -77,7 +77,7 @@ class Source:
 
 
 def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> None:
-    """Each later page's request arrives at S3 before the page in hand is signed, let alone asked for."""
+    """Each request arrives at S3 before the page before it is signed, let alone before its own page is asked for."""
 
     async def run() -> list[int]:
         requests: list[int] = []
@@ -94,13 +94,13 @@ def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> 
 
     counts = asyncio.run(run())
     for asked, bound in zip(counts, [2, 3, 4, 5, 6, 6], strict=True):
-        assert bound <= asked <= bound + 1, "one more is under way, never a run of them"
+        assert bound <= asked <= bound + 1, "more than one page ahead was requested"
     assert counts[-1] == 6
 
 
 @pytest.mark.parametrize(("queue_max", "asked"), [(1, 1), (10, 1), (19, 1), (20, 2), (25, 2), (40, 4)])
 def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -> None:
-    """With nothing written, so many pages are asked for; each that is written makes room for one. One always fits."""
+    """A fixed number of pages is requested before one is written; each page written makes room for one."""
 
     async def run() -> list[int]:
         source, counts = Source(), []
@@ -111,15 +111,15 @@ def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -
                 taken = await soon(ahead.next(None))
                 assert taken is not None
                 await settle()
-                assert source.asked == counts[-1], "taking a page makes no room, writing it does"
+                assert source.asked == counts[-1], "taking a page made room before it was written"
                 ahead.written(taken)
         return counts
 
     assert asyncio.run(run()) == list(range(asked, asked + 4))
 
 
-def test_pages_that_come_without_a_wait_let_their_reader_go_on() -> None:
-    """Pages of a list are read, many a block: a short hop read all that fit, wrote one, and threw the others away."""
+def test_a_listing_that_never_waits_lets_its_reader_run() -> None:
+    """Pages of a list of keys never wait: a short hop read all that fit, wrote one, and threw the others away."""
 
     async def run() -> list[int]:
         source, counts = Source(), []
@@ -137,8 +137,8 @@ def test_pages_that_come_without_a_wait_let_their_reader_go_on() -> None:
 
 @pytest.mark.parametrize("pages", [0, 2])
 @pytest.mark.parametrize("error", [RetryableError("gone"), ValueError("a bug"), asyncio.CancelledError()], ids=repr)
-def test_whatever_ends_the_listing_wakes_the_reader(error: BaseException, pages: int) -> None:
-    """The pages before it are taken, then the reader hears of it; it was waiting already, or comes later."""
+def test_each_end_of_a_listing_wakes_the_reader(error: BaseException, pages: int) -> None:
+    """The reader takes the pages before it, then gets the error; it may wait already, or come later."""
 
     async def run(*, waits_already: bool) -> list[Page | None]:
         async with SequentialListing(Source(pages, error).pages(), 100, 10) as ahead:
@@ -153,8 +153,8 @@ def test_whatever_ends_the_listing_wakes_the_reader(error: BaseException, pages:
         assert asyncio.run(run(waits_already=waits_already)) == [page(number) for number in range(pages)]
 
 
-def test_a_listing_that_is_cancelled_wakes_the_reader() -> None:
-    """A producer that is cancelled while S3 keeps it waiting never leaves the reader behind."""
+def test_a_cancelled_listing_wakes_the_reader() -> None:
+    """Also when it is cancelled while it waits for S3."""
 
     async def run() -> None:
         async with SequentialListing(Source(pages=0).pages(), 100, 10) as ahead:
@@ -170,8 +170,8 @@ def test_a_listing_that_is_cancelled_wakes_the_reader() -> None:
 
 
 @pytest.mark.parametrize("pages", [0, 1000], ids=["S3 does not answer", "the queue is full"])
-def test_leaving_ends_the_producer(pages: int) -> None:
-    """However the producer waits when the hop ends, nothing continues after it."""
+def test_leaving_the_listing_ends_its_task(pages: int) -> None:
+    """Whatever the task waits for when the hop ends, nothing continues afterwards."""
 
     async def run() -> set[Any]:
         async with SequentialListing(Source(pages).pages(), 20, 10):
@@ -181,8 +181,8 @@ def test_leaving_ends_the_producer(pages: int) -> None:
     assert asyncio.run(run()) == set()
 
 
-def test_a_page_that_comes_too_late_is_not_lost() -> None:
-    """A reader that stopped waiting still gets it, and the ones behind it, in order."""
+def test_a_page_that_comes_after_a_timeout_is_not_lost() -> None:
+    """A reader that stopped waiting still gets it and the pages after it, in order."""
 
     async def run() -> list[Page | None]:
         gate = asyncio.Event()
@@ -201,8 +201,8 @@ def test_a_page_that_comes_too_late_is_not_lost() -> None:
     assert asyncio.run(run()) == [None, None, page(0), page(1), page(2)]
 
 
-def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> None:
-    """On the wire: what was listed before S3 failed can be written, then the hop ends as retryable."""
+def test_a_lasting_fault_comes_after_the_pages_before_it(s3: ScriptedS3) -> None:
+    """Over HTTP: pages listed before S3 failed can be written, then the hop raises a retryable error."""
     s3.inject("ListObjectsV2", Fault.SLOW_DOWN, FOREVER, after=3)
 
     async def run() -> list[Page | None]:
@@ -218,8 +218,8 @@ def test_a_fault_that_lasts_comes_after_the_pages_before_it(s3: ScriptedS3) -> N
     assert [key for taken in asyncio.run(run()) if taken is not None for key in taken.keys] == KEYS[:30]
 
 
-def test_many_readers_over_the_wire(s3: ScriptedS3) -> None:
-    """Every awkward key once; each page is asked for by the key before it, never by a token."""
+def test_many_readers_list_each_awkward_key_once(s3: ScriptedS3) -> None:
+    """Over HTTP; each page is requested by the key before it, never by a token."""
     s3.keys = sorted(AWKWARD_KEYS)
     job = replace(JOB, suffix="", page_size=4, concurrency=8)
 
@@ -235,43 +235,43 @@ def test_many_readers_over_the_wire(s3: ScriptedS3) -> None:
     assert not any("continuation-token" in query for _, query in s3.queries)
 
 
-# aiohttp sends again by itself what met a reset on a connection in use.
+# aiohttp itself repeats a request that met a reset on a connection in use.
 @pytest.mark.parametrize(("fault", "least"), [(Fault.SLOW_DOWN, 2), (Fault.UNAVAILABLE, 2), (Fault.RESET, 1)])
-def test_each_answer_that_asks_to_slow_down_is_heard(fault: Fault, least: int, s3: ScriptedS3) -> None:
-    """While botocore tries again by itself and says nothing, the readers hear of it all the same, at once."""
+def test_the_readers_learn_of_each_slow_down(fault: Fault, least: int, s3: ScriptedS3) -> None:
+    """At once, although botocore retries by itself and reports nothing."""
     s3.inject("ListObjectsV2", fault, 2, after=2)
 
     async def run() -> int:
-        heard = 0
+        slowed = 0
 
-        def hear() -> None:
-            nonlocal heard
-            heard += 1
+        def on_slow() -> None:
+            nonlocal slowed
+            slowed += 1
 
         async with open_s3(s3.endpoint, 4) as (client, _):
             lister = Lister(client, JOB, ())
-            lister.requests.on_slow = hear
+            lister.requests.on_slow = on_slow
             assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
-        return heard
+        return slowed
 
     assert least <= asyncio.run(run()) <= 2
 
 
-def test_a_second_listing_of_a_client_hears_what_is_its_own(s3: ScriptedS3) -> None:
-    """A client of the desk stays open from hop to hop; the handlers of the hop before are nobody's."""
+def test_a_second_listing_of_a_client_learns_of_its_own_slow_downs(s3: ScriptedS3) -> None:
+    """A client of the desk stays open from hop to hop; the handlers of an earlier hop are removed."""
 
     async def run() -> list[int]:
-        heard = [0, 0]
+        slowed = [0, 0]
         async with open_s3(s3.endpoint, 4) as (client, _):
-            for number in range(len(heard)):
+            for number in range(len(slowed)):
                 s3.inject("ListObjectsV2", Fault.SLOW_DOWN, 2, after=2)
                 lister = Lister(client, JOB, ())
-                lister.requests.on_slow = partial(_count, heard, number)
+                lister.requests.on_slow = partial(_count, slowed, number)
                 assert [key async for page in lister.pages(None, None) for key in page.keys] == KEYS
-        return heard
+        return slowed
 
     assert asyncio.run(run()) == [2, 2]
 
 
-def _count(heard: list[int], number: int) -> None:
-    heard[number] += 1
+def _count(slowed: list[int], number: int) -> None:
+    slowed[number] += 1

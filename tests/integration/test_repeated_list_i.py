@@ -1,4 +1,4 @@
-"""List requests that are botocore's first one again: signed as botocore signs, and never a reason to lose a key."""
+"""Repeats of botocore's first list request are signed as botocore signs, and never lose a key."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ LIST = "ListObjectsV2"
 
 @pytest.fixture
 def s3(scripted_s3: ScriptedS3) -> ScriptedS3:
-    """Let the server have some pages of keys."""
+    """Give the server some pages of keys."""
     scripted_s3.keys = KEYS
     return scripted_s3
 
 
 class Listed:
     """
-    A listing from its beginning to its end.
+    A whole listing.
 
-    :param at_page: Called with the client behind each page.
+    :param at_page: Called with the client after each page.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class Listed:
 
 def _authorization(s3: ScriptedS3, index: int, *keys: str) -> tuple[str, str]:
     """
-    Return a request's signature, and the one that botocore gives it.
+    Return a request's signature, and the one that botocore computes for it.
 
-    :param keys: Access key, secret key and token; by default those of the environment.
+    :param keys: Access key, secret key and token; by default the environment's.
     """
     names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
     credentials = Credentials(*(keys or [os.environ[name] for name in names]))
@@ -91,8 +91,8 @@ def _authorization(s3: ScriptedS3, index: int, *keys: str) -> tuple[str, str]:
     return signature, auth.signature(auth.string_to_sign(request, auth.canonical_request(request)), request)
 
 
-def test_all_requests_but_the_first_are_repeated_and_signed_as_botocore_signs(s3: ScriptedS3) -> None:
-    """With the headers of the deployment, which are signed too."""
+def test_all_requests_but_the_first_are_repeats_signed_as_botocore_signs(s3: ScriptedS3) -> None:
+    """They have the deployment's headers, which are signed too."""
     listed = Listed(s3, environment=OWNER)
     assert listed.keys == KEYS
     assert (listed.usual, s3.count(LIST)) == (1, 10)
@@ -104,8 +104,8 @@ def test_all_requests_but_the_first_are_repeated_and_signed_as_botocore_signs(s3
     assert len({headers["amz-sdk-invocation-id"] for _, headers in s3.sent}) == 10
 
 
-def test_a_second_listing_of_a_client_repeats_its_first_request_too(s3: ScriptedS3) -> None:
-    """As the second hop of a run at a desk, whose client stays open, and each range of a process; of one bucket."""
+def test_a_second_listing_of_a_client_repeats_the_first_request_too(s3: ScriptedS3) -> None:
+    """In a later hop at the desk, whose client stays open, and in each range of a process; for the same bucket."""
 
     async def run() -> list[int]:
         called, counts = list[object](), list[int]()
@@ -123,9 +123,9 @@ def test_a_second_listing_of_a_client_repeats_its_first_request_too(s3: Scripted
 
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
 def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
-    """Whatever is not answered as usual is asked for once more the usual way."""
+    """After any unusual answer the page is requested once more by botocore."""
     if fault in {Fault.DENIED, Fault.CUSTOMERS_KEY, Fault.NO_BUCKET}:
-        s3.inject(LIST, fault, 1, after=3)  # the copy is refused, and the request itself is not
+        s3.inject(LIST, fault, 1, after=3)  # the repeat is refused, botocore's own request is not
     else:
         s3.inject(LIST, fault, 2, after=3)
     listed = Listed(s3)
@@ -133,15 +133,15 @@ def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
     assert listed.usual >= 2
 
 
-def test_a_refusal_ends_the_repeating_and_the_listing(s3: ScriptedS3) -> None:
-    """It is named as it would be without."""
+def test_a_refusal_ends_the_listing(s3: ScriptedS3) -> None:
+    """The error is that of botocore's own request."""
     s3.inject(LIST, Fault.DENIED, FOREVER, after=3)
     with pytest.raises(SourceRefusedError):
         Listed(s3)
     assert s3.count(LIST) == 5
 
 
-def test_a_refused_copy_is_not_sent_again(s3: ScriptedS3) -> None:
+def test_a_refused_repeat_is_not_tried_again(s3: ScriptedS3) -> None:
     """It would be refused each time, and double the requests."""
     s3.inject(LIST, Fault.DENIED, 1, after=3)
     listed = Listed(s3)
@@ -150,21 +150,21 @@ def test_a_refused_copy_is_not_sent_again(s3: ScriptedS3) -> None:
     assert listed.usual == 8
 
 
-def test_an_answer_that_asks_to_slow_down_is_heard(s3: ScriptedS3) -> None:
-    """Of the copy as of botocore's own requests."""
+def test_slow_downs_of_repeats_are_counted(s3: ScriptedS3) -> None:
+    """As those of botocore's own requests."""
     s3.inject(LIST, Fault.SLOW_DOWN, 3, after=3)
     assert Listed(s3).slow == 3
 
 
-def test_a_fault_that_stays_is_told(s3: ScriptedS3) -> None:
+def test_a_lasting_fault_is_raised(s3: ScriptedS3) -> None:
     """After the usual number of tries."""
     s3.inject(LIST, Fault.INTERNAL, FOREVER, after=3)
     with pytest.raises(RetryableError, match="InternalError"):
         Listed(s3)
 
 
-def test_the_next_request_is_signed_with_new_credentials(s3: ScriptedS3) -> None:
-    """A role's keys change within a long listing; its token goes with them."""
+def test_the_next_request_is_signed_with_renewed_credentials(s3: ScriptedS3) -> None:
+    """A role's keys change within a long listing, and so does its token."""
     renewed = SimpleNamespace(access_key="renewed", secret_key="renewed", token="renewed")
 
     def renew(client: Any) -> None:
@@ -182,8 +182,8 @@ def test_the_next_request_is_signed_with_new_credentials(s3: ScriptedS3) -> None
     assert made == expected
 
 
-def test_keys_without_a_token_are_not_sent_with_the_token_of_those_before(s3: ScriptedS3) -> None:
-    """Then the pattern is made anew."""
+def test_renewed_keys_without_a_token_are_sent_without_one(s3: ScriptedS3) -> None:
+    """Then the repeated request is built anew."""
 
     def renew(client: Any) -> None:
         client._request_signer._credentials = _Static("renewed", "renewed")
@@ -194,7 +194,7 @@ def test_keys_without_a_token_are_not_sent_with_the_token_of_those_before(s3: Sc
 
 
 async def _see(_: object) -> None:
-    """Look at no body."""
+    """Ignore the body."""
 
 
 class _Static:
@@ -205,8 +205,8 @@ class _Static:
         return self
 
 
-def test_requests_that_ask_for_more_have_a_pattern_of_their_own(s3: ScriptedS3) -> None:
-    """Of another prefix or page size, too."""
+def test_requests_with_other_parameters_are_built_anew(s3: ScriptedS3) -> None:
+    """Also those with another prefix or page size."""
 
     async def run() -> list[int]:
         async with open_s3(s3.endpoint, 4) as (client, _):
@@ -232,8 +232,8 @@ def test_requests_that_ask_for_more_have_a_pattern_of_their_own(s3: ScriptedS3) 
     assert s3.queries[-1][1]["start-after"] == "in/0009.pdf"
 
 
-def test_any_place_is_signed_as_botocore_signs_it(s3: ScriptedS3) -> None:
-    """Keys hold every character, and so do tokens of some servers."""
+def test_each_place_is_signed_as_botocore_signs_it(s3: ScriptedS3) -> None:
+    """Keys may hold any character, and so may some servers' tokens."""
     rng = random.Random(7)
     alphabet = "".join(map(chr, range(1, 0x180))) + "%+&=?/ ~_.-\u20ac\U0001f4c4"
     places = ["".join(rng.choices(alphabet, k=rng.randrange(1, 30))) for _ in range(300)]

@@ -1,4 +1,4 @@
-"""A manifest has leaked: one command kills its links."""
+"""A manifest has leaked: ``revoke`` kills its links."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def deployed(**environment: str) -> Deployed:
 
 
 def found(iam: Any, **environment: str) -> SigningRole | SigningKey:
-    """Return who signs."""
+    """Return the signer of a function."""
     return signer_of(deployed(**environment), ROLE_ARN, boto3.client("secretsmanager"), iam)
 
 
 @mock_aws
 def test_the_functions_own_role_denies_older_sessions() -> None:
-    """As the console's "revoke active sessions" does, under the same policy's name."""
+    """By a policy of the same name as that of the console's "revoke active sessions"."""
     iam = boto3.client("iam")
     iam.create_role(RoleName="lambda_presign_siblings", AssumeRolePolicyDocument="{}")
     signer = found(iam)
@@ -59,7 +59,7 @@ def test_the_functions_own_role_denies_older_sessions() -> None:
 
 
 @mock_aws
-def test_the_signing_role_is_the_one_that_is_revoked() -> None:
+def test_a_signing_role_is_revoked_instead() -> None:
     """The function's own sessions continue."""
     iam = boto3.client("iam")
     iam.create_role(RoleName="signer", AssumeRolePolicyDocument="{}")
@@ -70,7 +70,7 @@ def test_the_signing_role_is_the_one_that_is_revoked() -> None:
 
 
 @mock_aws
-def test_a_users_key_becomes_inactive() -> None:
+def test_an_iam_users_key_becomes_inactive() -> None:
     """Links of an IAM user die with the key."""
     iam, secrets = boto3.client("iam"), boto3.client("secretsmanager")
     iam.create_user(UserName="signer")
@@ -84,8 +84,8 @@ def test_a_users_key_becomes_inactive() -> None:
 
 
 @mock_aws
-def test_a_secret_without_a_key_is_told_by_its_name() -> None:
-    """And by nothing that stands in it."""
+def test_a_secret_without_a_key_is_reported_by_name() -> None:
+    """Nothing of its content is shown."""
     boto3.client("secretsmanager").create_secret(Name="signing", SecretString='{"other": "s3cr3t"}')
     with pytest.raises(NotFoundError, match="signing secret signing holds no") as refused:
         found(boto3.client("iam"), SIGNING_SECRET="signing")
@@ -96,7 +96,7 @@ PAIR, GROUP = "K2JCJMDEHXQW5F", {"Id": "g-1", "LastModifiedTime": NOW}
 
 
 def of_cloudfront(*held: list[str]) -> tuple[Any, Stubber]:
-    """Return a client of CloudFront whose key groups hold some public keys, and its stub."""
+    """Return a CloudFront client whose key groups hold some public keys, and its stubber."""
     client = boto3.client("cloudfront")
     stub = Stubber(client)
     configs = [{"Name": f"group {number}", "Items": items, "Comment": "c"} for number, items in enumerate(held)]
@@ -115,8 +115,8 @@ def of_cloudfront(*held: list[str]) -> tuple[Any, Stubber]:
     return client, stub
 
 
-def test_the_key_that_signs_for_cloudfront_leaves_every_key_group() -> None:
-    """Its links know no session: as long as a group trusts the key, they open."""
+def test_the_cloudfront_key_is_removed_from_each_key_group() -> None:
+    """Its links have no session: they work as long as a group trusts the key."""
     client, stub = of_cloudfront(["KOTHER", PAIR], ["KOTHER"], [PAIR, "KTHIRD"])
     with stub:
         key = distribution_key_of(deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR), client)
@@ -126,8 +126,8 @@ def test_the_key_that_signs_for_cloudfront_leaves_every_key_group() -> None:
     assert distribution_key_of(deployed(), client) is None
 
 
-def test_a_key_group_that_trusts_no_other_key_is_told() -> None:
-    """A group without a key is refused by CloudFront: the new pair's public key goes in first."""
+def test_a_key_group_that_trusts_no_other_key_is_reported() -> None:
+    """CloudFront refuses an empty group: the new pair's public key must be added first."""
     client, stub = of_cloudfront([PAIR], ["KOTHER", PAIR])
     with stub:
         key = distribution_key_of(deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR), client)
@@ -137,10 +137,10 @@ def test_a_key_group_that_trusts_no_other_key_is_told() -> None:
 
 
 @pytest.mark.parametrize(("held", "left"), [([PAIR, "KOTHER"], False), ([PAIR], True)])
-def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
+def test_revoke_kills_both_kinds_of_links_and_reports_those_that_it_could_not(
     monkeypatch: pytest.MonkeyPatch, held: list[str], *, left: bool
 ) -> None:
-    """A function with a distribution signs for S3 too: its manifest_url. What is left is an error."""
+    """A function with a distribution signs its manifest_url for S3. Links that remain are an error."""
     cloudfront, stub = of_cloudfront(held)
     iam, functions = MagicMock(), MagicMock()
     functions.get_function_configuration.return_value = {"Role": ROLE_ARN}
@@ -149,16 +149,16 @@ def test_the_command_kills_both_kinds_of_links_and_says_what_it_could_not(
     monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed(CLOUDFRONT_KEY_PAIR_ID=PAIR))
     with stub:
         result = CliRunner().invoke(main, ["revoke", "--yes", "--json"])
-    told = json.loads(result.stdout)
+    revoked = json.loads(result.stdout)
     assert iam.put_role_policy.call_args.kwargs["PolicyName"] == POLICY
-    assert (result.exit_code, told["revoked"], bool(told["left"])) == (int(left), not left, left)
-    assert "lambda_presign_siblings" in told["does"]
-    assert "deploy --renew" in told["breaks"]
-    assert (PAIR in told["does"], any(PAIR in each for each in told["left"])) == (not left, left)
+    assert (result.exit_code, revoked["revoked"], bool(revoked["left"])) == (int(left), not left, left)
+    assert "lambda_presign_siblings" in revoked["does"]
+    assert "deploy --renew" in revoked["breaks"]
+    assert (PAIR in revoked["does"], any(PAIR in each for each in revoked["left"])) == (not left, left)
 
 
-def test_who_revokes_reads_that_finished_manifests_answer_with_dead_links(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The jobs table knows of no revocation: until the links would have expired, it answers as before."""
+def test_revoke_warns_that_finished_manifests_still_answer_with_dead_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The jobs table does not know of the revocation: until the links would have expired, it answers as before."""
     functions = MagicMock()
     functions.get_function_configuration.return_value = {"Role": ROLE_ARN}
     monkeypatch.setattr(Terminal, "client", lambda _, service: functions if service == "lambda" else MagicMock())
@@ -169,7 +169,7 @@ def test_who_revokes_reads_that_finished_manifests_answer_with_dead_links(monkey
 
 
 def command(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **clients: Any) -> tuple[int, Any]:
-    """Call the command with some clients; return its exit code and what it says."""
+    """Call the command with some clients; return its exit code and its result."""
     functions = MagicMock()
     functions.get_function_configuration.return_value = {
         "Role": ROLE_ARN,
@@ -185,11 +185,11 @@ def command(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], **clie
     monkeypatch.setattr(Terminal, "client", lambda _, service: made[service])
     monkeypatch.setattr(Terminal, "deployed", lambda *_: deployed(**environment))
     result = CliRunner().invoke(main, ["revoke", "--yes", "--json"])
-    return result.exit_code, json.loads(result.stdout)
+    return result.exit_code, json.loads(result.stdout or result.stderr)
 
 
-def test_sessions_die_by_the_clock_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock of a desk that is ten minutes late left the links of the newest sessions alive."""
+def test_sessions_are_revoked_by_the_clock_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A desk clock that was ten minutes slow left the links of the newest sessions alive."""
     iam = MagicMock()
     assert command(monkeypatch, {}, iam=iam)[0] == 0
     document = json.loads(iam.put_role_policy.call_args.kwargs["PolicyDocument"])
@@ -197,38 +197,38 @@ def test_sessions_die_by_the_clock_of_aws(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def refusal(operation: str) -> ClientError:
-    """Return what AWS answers to somebody without the right."""
+    """Return AWS's answer to a caller without the right."""
     return ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, operation)
 
 
-def test_a_refused_step_keeps_no_other_from_being_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever had no right on CloudFront killed nothing, and who had none on the role left CloudFront's links."""
+def test_a_refused_step_does_not_prevent_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a right on CloudFront nothing was killed, and without one on the role CloudFront's links stayed alive."""
     environment, iam, cloudfront = {"CLOUDFRONT_KEY_PAIR_ID": PAIR}, MagicMock(), MagicMock()
     cloudfront.list_key_groups.side_effect = refusal("ListKeyGroups")
-    code, told = command(monkeypatch, environment, iam=iam, cloudfront=cloudfront)
-    assert (code, told["revoked"], iam.put_role_policy.call_count) == (1, False, 1)
-    assert "CloudFront's links live: AWS refused ListKeyGroups: the service answered AccessDenied" in told["left"][0]
+    code, revoked = command(monkeypatch, environment, iam=iam, cloudfront=cloudfront)
+    assert (code, revoked["revoked"], iam.put_role_policy.call_count) == (1, False, 1)
+    assert "CloudFront's links live: AWS refused ListKeyGroups: the service answered AccessDenied" in revoked["left"][0]
     iam.put_role_policy.side_effect = refusal("PutRolePolicy")
     client, stub = of_cloudfront([PAIR, "KOTHER"])
     with stub:
-        code, told = command(monkeypatch, environment, iam=iam, cloudfront=client)
+        code, revoked = command(monkeypatch, environment, iam=iam, cloudfront=client)
         stub.assert_no_pending_responses()
-    assert (code, told["revoked"], PAIR in told["does"]) == (1, False, True)
-    assert "lambda_presign_siblings" not in told["does"]
-    assert "AWS refused PutRolePolicy: the service answered AccessDenied" in told["left"][0]
+    assert (code, revoked["revoked"], PAIR in revoked["does"]) == (1, False, True)
+    assert "lambda_presign_siblings" not in revoked["does"]
+    assert "AWS refused PutRolePolicy: the service answered AccessDenied" in revoked["left"][0]
 
 
-def test_a_secret_that_may_not_be_read_keeps_no_link_of_cloudfront_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key of the customer may encrypt it, which the function may use and the desk may not."""
+def test_an_unreadable_secret_does_not_keep_cloudfronts_links_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A customer's KMS key may encrypt it, which the function may use and the desk may not."""
     environment = {"CLOUDFRONT_KEY_PAIR_ID": PAIR, "SIGNING_SECRET": "signing"}
     iam, secrets = MagicMock(), MagicMock()
     secrets.get_secret_value.side_effect = refusal("GetSecretValue")
     client, stub = of_cloudfront([PAIR, "KOTHER"])
     with stub:
-        code, told = command(monkeypatch, environment, iam=iam, secretsmanager=secrets, cloudfront=client)
+        code, revoked = command(monkeypatch, environment, iam=iam, secretsmanager=secrets, cloudfront=client)
         stub.assert_no_pending_responses()
-    assert (code, told["revoked"], PAIR in told["does"]) == (1, False, True)
-    assert [each.partition(";")[0] for each in told["left"]] == [
+    assert (code, revoked["revoked"], PAIR in revoked["does"]) == (1, False, True)
+    assert [each.partition(";")[0] for each in revoked["left"]] == [
         "S3's links live: AWS refused GetSecretValue: the service answered AccessDenied: not authorized"
     ]
     assert not iam.mock_calls
@@ -236,24 +236,43 @@ def test_a_secret_that_may_not_be_read_keeps_no_link_of_cloudfront_alive(monkeyp
 
 @mock_aws
 @pytest.mark.parametrize("first", ["Active", "Inactive"])
-def test_a_key_that_was_rotated_and_left_active_is_named(monkeypatch: pytest.MonkeyPatch, first: Any) -> None:
-    """Who rotates the secret first, and then revokes, had killed the new key's links, and none that had leaked."""
+def test_an_older_key_that_is_still_active_is_named(monkeypatch: pytest.MonkeyPatch, first: Any) -> None:
+    """If the secret was rotated first, revoke killed the new key's links, and none that had leaked."""
     iam, secrets = boto3.client("iam"), boto3.client("secretsmanager")
     iam.create_user(UserName="signer")
     old, new = (iam.create_access_key(UserName="signer")["AccessKey"]["AccessKeyId"] for _ in range(2))
     iam.update_access_key(UserName="signer", AccessKeyId=old, Status=first)
     secrets.create_secret(Name="signing", SecretString=json.dumps({"aws_access_key_id": new}))
-    code, told = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
-    assert (code, len(told["left"]), new[-4:] in told["does"]) == (int(first == "Active"), int(first == "Active"), True)
-    assert all(f"…{old[-4:]} of user signer is active, too" in each for each in told["left"])
+    code, revoked = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
+    assert (code, len(revoked["left"]), new[-4:] in revoked["does"]) == (
+        int(first == "Active"),
+        int(first == "Active"),
+        True,
+    )
+    assert all(f"…{old[-4:]} of user signer is active, too" in each for each in revoked["left"])
 
 
-def test_a_user_whose_keys_may_not_be_listed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_whose_keys_cannot_be_listed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """The key is made inactive all the same."""
     iam, secrets = MagicMock(), MagicMock()
     secrets.get_secret_value.return_value = {"SecretString": '{"aws_access_key_id": "AKIA1"}'}
     iam.get_access_key_last_used.return_value = {"UserName": "signer"}
     iam.list_access_keys.side_effect = refusal("ListAccessKeys")
-    code, told = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
+    code, revoked = command(monkeypatch, {"SIGNING_SECRET": "signing"}, iam=iam, secretsmanager=secrets)
     assert (code, iam.update_access_key.call_args.kwargs["Status"]) == (1, "Inactive")
-    assert "AccessDenied" in told["left"][0]
+    assert "AccessDenied" in revoked["left"][0]
+
+
+@pytest.mark.parametrize("environment", [{}, {"CLOUDFRONT_KEY_PAIR_ID": PAIR}])
+def test_a_role_of_another_account_is_reported_and_its_namesake_here_left_alone(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]
+) -> None:
+    """The role of the same name in this account was revoked, and the command said that the links were dead."""
+    iam = MagicMock()
+    signer = {"SIGNING_ROLE_ARN": "arn:aws:iam::210987654321:role/lambda_presign_siblings"}
+    client, stub = of_cloudfront([PAIR, "KOTHER"])
+    with stub:
+        code, revoked = command(monkeypatch, {**environment, **signer}, iam=iam, cloudfront=client)
+    assert (code, iam.put_role_policy.called) == (1 if environment else 4, False)
+    assert "a role of another account" in json.dumps(revoked)
+    assert (PAIR in revoked.get("does", "")) is bool(environment)

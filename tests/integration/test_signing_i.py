@@ -30,7 +30,7 @@ WEEK = 604_800
 
 @pytest.fixture
 def secret(aws: str) -> Iterator[str]:
-    """Keep an IAM user's keys, as somebody pasted them, where the stack does; another secret's name begins so."""
+    """Keep an IAM user's keys, pasted with blanks, where the stack keeps them; another secret's name begins alike."""
     assert aws
     boto3.setup_default_session()
     client = boto3.client("secretsmanager")
@@ -43,7 +43,7 @@ def secret(aws: str) -> Iterator[str]:
 
 
 def signed(s3: S3Client, bucket: str, body: dict[str, Any]) -> list[dict[str, str]]:
-    """Return the query of each URL in a manifest, and last of its own."""
+    """Return the query of each URL in a manifest, and last of the manifest's own URL."""
     lines = s3.get_object(Bucket=bucket, Key=body["manifest_key"])["Body"].read().splitlines()
     urls = [json.loads(line)["url"] for line in lines] + [body["manifest_url"]]
     return [{name: value for name, (value,) in parse_qs(urlsplit(url).query).items()} for url in urls]
@@ -52,7 +52,7 @@ def signed(s3: S3Client, bucket: str, body: dict[str, Any]) -> list[dict[str, st
 def test_an_iam_users_keys_sign_for_a_week(
     handler: Handler, s3: S3Client, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch, output: Output
 ) -> None:
-    """Every URL and the manifest's own; with no session token, and no part of the secret in any line."""
+    """Each URL and the manifest's own; without a session token, and no part of the secret is logged."""
     monkeypatch.setenv("SIGNING_SECRET", secret)
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket, "expiry_seconds": WEEK})["body"]
@@ -65,7 +65,7 @@ def test_an_iam_users_keys_sign_for_a_week(
 
 
 @pytest.mark.parametrize(("seconds", "own", "warns"), [(WEEK, "43200", True), (43_200, "43200", False)])
-def test_a_functions_session_is_told_where_links_say_that_they_live_longer(
+def test_a_warning_says_that_links_of_a_session_may_expire_sooner(
     handler: Handler,
     s3: S3Client,
     bucket: str,
@@ -73,17 +73,17 @@ def test_a_functions_session_is_told_where_links_say_that_they_live_longer(
     own: str,
     warns: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """Nobody says when a role's session ends; 12 hours are the most, for the record's answers to others too."""
+    """The end of a role's session is unknown; 12 hours at most are signed into manifest_url."""
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket, "expiry_seconds": seconds})["body"]
     assert ("session_ends: a role's session" in body.get("warning", "")) is warns
     assert signed(s3, bucket, body)[-1]["X-Amz-Expires"] == own
 
 
-def test_an_assumed_role_caps_what_the_answer_promises(
+def test_an_assumed_role_limits_the_promised_expiry(
     handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Role chaining gives an hour, whatever ``expiry_seconds`` says; after it, every URL is dead."""
+    """Role chaining gives an hour, whatever ``expiry_seconds`` is; after it, each URL is dead."""
     boto3.setup_default_session()
     end = (NOW + timedelta(hours=1)).replace(tzinfo=UTC)
     real = signing_secrets.role_credentials  # type: ignore[attr-defined]
@@ -100,7 +100,7 @@ def test_an_assumed_role_caps_what_the_answer_promises(
 
 
 def _ending(credentials: Any, end: datetime) -> Any:
-    """Bring the server's clock and the handler's together."""
+    """Check the real end of the session, and replace it by one on the handler's clock."""
     from dataclasses import replace  # noqa: PLC0415 - here alone
 
     assert timedelta(minutes=59) < credentials.expires_at - datetime.now(UTC) <= timedelta(hours=1)
@@ -118,10 +118,10 @@ def _ending(credentials: Any, end: datetime) -> Any:
         ({**USER, "aws_access_key_id": "ASIAPLAINPLAINPLAIN1"}, "keys of a session"),
     ],
 )
-def test_a_secret_that_cannot_sign_says_so_and_nothing_is_lost(
+def test_a_secret_that_cannot_sign_is_reported_and_the_event_is_retried(
     handler: Handler, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch, value: Any, rule: str
 ) -> None:
-    """By name and rule, without its content; Lambda delivers the event again."""
+    """By name and rule, without its content."""
     name = "autotest_none"
     monkeypatch.setenv("SIGNING_SECRET", name)
     client = boto3.client("secretsmanager")
@@ -137,10 +137,10 @@ def test_a_secret_that_cannot_sign_says_so_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize("setting", ["SIGNING_SECRET", "SIGNING_ROLE_ARN"])
-def test_a_service_that_does_not_answer_is_said_so_within_the_shortest_timeout(
+def test_a_service_that_does_not_answer_is_reported_within_the_shortest_timeout(
     handler: Handler, bucket: str, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A VPC without an endpoint of the service: the function's timeout came first, and the log had no word of it."""
+    """In a VPC without an endpoint of the service, the function's timeout came first, and the log did not say why."""
     boto3.setup_default_session()
     monkeypatch.setenv(setting, "arn:aws:iam::123456789012:role/signer")
     asked: list[tuple[str, float]] = []
@@ -157,10 +157,10 @@ def test_a_service_that_does_not_answer_is_said_so_within_the_shortest_timeout(
     assert longest <= 15
 
 
-def test_the_function_reads_its_own_secret_alone(
+def test_the_function_reads_only_its_own_secret(
     handler: Handler, bucket: str, secret: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Others have names that begin so, which the role may not read, or which hold no text."""
+    """Other secrets' names begin alike; the role may not read them, or they hold no text."""
     client = boto3.client("secretsmanager")
     client.create_secret(Name=f"{secret}_in_binary", SecretBinary=b"key")
     monkeypatch.setenv("SIGNING_SECRET", secret)
@@ -168,7 +168,7 @@ def test_the_function_reads_its_own_secret_alone(
     client.delete_secret(SecretId=f"{secret}_in_binary", ForceDeleteWithoutRecovery=True)
 
 
-def test_no_line_of_a_library_holds_a_token_or_a_secret(
+def test_no_log_line_of_a_library_holds_a_token_or_a_secret(
     handler: Handler,
     s3: S3Client,
     bucket: str,
@@ -176,7 +176,7 @@ def test_no_line_of_a_library_holds_a_token_or_a_secret(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Where the function's log level is DEBUG, Lambda gives it to the root logger, and so to botocore's."""
+    """With the function's log level DEBUG, Lambda sets it on the root logger, and so on botocore's."""
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     monkeypatch.setenv("SIGNING_SECRET", secret)
     with caplog.at_level(logging.DEBUG):
@@ -185,10 +185,10 @@ def test_no_line_of_a_library_holds_a_token_or_a_secret(
         assert hidden not in caplog.text
 
 
-def test_credentials_whose_own_end_is_known_cap_the_answer(
+def test_credentials_with_a_known_end_limit_the_promised_expiry(
     handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of a container or of SnapStart say when they end; those in Lambda's environment do not."""
+    """Those of a container or of SnapStart have one; those in Lambda's environment do not."""
     end = NOW + timedelta(minutes=40)
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     event = {"bucket": bucket, "expiry_seconds": 43_200}
@@ -198,10 +198,10 @@ def test_credentials_whose_own_end_is_known_cap_the_answer(
     assert datetime.fromisoformat(body["expires_at"]) == end
 
 
-def test_urls_name_the_public_host_of_a_store_while_the_listing_goes_to_the_inner_one(
+def test_urls_name_the_public_host_of_a_store_while_requests_go_to_the_inner_one(
     handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The manifest's own URL too: whoever gets it stands outside."""
+    """The manifest's own URL too: its recipient is outside."""
     monkeypatch.setenv("URL_ENDPOINT", "https://files.example.com")
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket})["body"]

@@ -63,7 +63,7 @@ class Lambda:
     Lambda with two functions in this process: the Processor's handler, and sosw's worker assistant.
 
     :param queue: Events that were accepted and not yet delivered.
-    :param seconds: That an invocation of the Processor has.
+    :param seconds: Remaining time of each invocation of the Processor.
     """
 
     queue: deque[tuple[str, dict[str, Any]]] = field(default_factory=deque)
@@ -86,7 +86,7 @@ class Lambda:
         return {"StatusCode": 202}
 
     def deliver(self, most: int = 100) -> None:
-        """Deliver what is in the queue, and what comes of it."""
+        """Deliver the events of the queue, and those that follow from them."""
         while self.queue and most:
             most -= 1
             function, event = self.queue.popleft()
@@ -96,14 +96,14 @@ class Lambda:
                 self.assisted.append((event["action"], event["task_id"]))
                 essential(WorkerAssistant)(event)
                 continue
-            app.global_vars.processor = None  # each in a fresh environment
+            app.global_vars.processor = None  # each in a new environment
             try:
                 self.answers.append(app.lambda_handler(event, context))
             except PresignSiblingsError as error:
                 self.failures.append(str(error))
 
     def statuses(self) -> list[str]:
-        """Return what the Processor answered."""
+        """Return the statuses of the Processor's answers."""
         return [json.loads(answer["body"])["status"] for answer in self.answers]
 
 
@@ -115,18 +115,18 @@ def essential(kind: type, **own: Any) -> Any:
 
 
 def orchestrate() -> None:
-    """Let the Orchestrator start what is queued."""
+    """Run the Orchestrator, which starts queued tasks."""
     essential(Orchestrator)({})
 
 
 def scavenge() -> None:
-    """Let the Scavenger look after tasks."""
+    """Run the Scavenger, which closes or retries tasks."""
     essential(Scavenger)({})
 
 
 @pytest.fixture
 def functions(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lambda]:
-    """Make sosw's tables, for this test alone, and let every Lambda client call in process."""
+    """Create sosw's tables, for this test alone, and let each Lambda client call in this process."""
     tables = boto3.resource("dynamodb", endpoint_url=aws)
     for name, (own, index) in TABLES.items():
         keys = dict.fromkeys(own + (index[1] if index else ()))
@@ -160,7 +160,7 @@ def _index(name: str, keys: Keys) -> Any:
 
 @dataclass
 class Tasks:
-    """sosw's tables, as a person looks at them."""
+    """The rows of sosw's tables."""
 
     endpoint: str
 
@@ -170,7 +170,7 @@ class Tasks:
         return list(resource.Table(table).scan()["Items"])
 
     def set(self, table: str, row: dict[str, Any], **values: int) -> None:
-        """Change a row, as time would."""
+        """Change values of a row, as time would."""
         resource = boto3.resource("dynamodb", endpoint_url=self.endpoint)
         resource.Table(table).put_item(Item={**row, **values})
 
@@ -191,7 +191,7 @@ class Tasks:
 
 
 @pytest.fixture
-def tasks(aws: str, functions: Lambda) -> Tasks:  # noqa: ARG001 - which makes the tables
+def tasks(aws: str, functions: Lambda) -> Tasks:  # noqa: ARG001 - creates the tables
     """Return sosw's tables."""
     return Tasks(aws)
 
@@ -219,21 +219,21 @@ def scheduled(s3: S3Client, functions: Lambda, place: str, tasks: Tasks) -> dict
     return row
 
 
-def test_the_whole_way_of_a_task(
+def test_a_task_is_scheduled_run_by_siblings_closed_and_archived(
     s3: S3Client, bucket: str, functions: Lambda, place: str, tasks: Tasks, scheduled: dict[str, Any]
 ) -> None:
-    """Scheduled, started, carried by siblings, closed by the last one, archived."""
+    """The last sibling closes it."""
     functions.seconds = 9
     orchestrate()
     assert [name for name, _ in functions.queue] == [LABOURER]
     functions.deliver(most=3)
     assert functions.statuses() == ["continued"] * 3
     (row,) = tasks.rows()
-    assert "completed_at" not in row, "only the last sibling closes the task"
+    assert "completed_at" not in row, "a sibling before the last closed the task"
     assert not functions.assisted
 
     functions.deliver()
-    # Ranges are split by what comes first, so the number of hops is not always the same.
+    # Ranges are divided as timing has it, so the number of hops varies.
     *before, last = functions.statuses()
     assert (set(before), last) == ({"continued"}, "complete")
     assert functions.assisted == [("mark_task_as_completed", scheduled["task_id"])]
@@ -252,8 +252,8 @@ def test_the_whole_way_of_a_task(
 
 
 @pytest.mark.usefixtures("place", "scheduled")
-def test_a_task_started_again_while_its_chain_runs_starts_nothing(functions: Lambda, tasks: Tasks) -> None:
-    """Sosw takes a task for lost after 20 minutes; the ledger knows better, and the chain still closes the task."""
+def test_a_task_started_again_during_its_chain_starts_no_second_one(functions: Lambda, tasks: Tasks) -> None:
+    """After 20 minutes sosw takes a task for lost; the ledger still has its holder, and the chain closes the task."""
     functions.seconds = 9
     orchestrate()
     functions.deliver(most=1)
@@ -273,10 +273,10 @@ def test_a_task_started_again_while_its_chain_runs_starts_nothing(functions: Lam
 
 
 @pytest.mark.usefixtures("place")
-def test_a_task_whose_manifest_is_there_is_closed_at_once(
+def test_a_task_with_a_finished_manifest_is_closed_at_once(
     s3: S3Client, bucket: str, functions: Lambda, tasks: Tasks, scheduled: dict[str, Any]
 ) -> None:
-    """The closing was lost, or another task asked for the same job: the manifest answers, and nothing is made anew."""
+    """The closing was lost, or another task asked for the same job: no second manifest is made."""
     orchestrate()
     functions.deliver(most=1)
     assert functions.queue.pop()[1]["action"] == "mark_task_as_completed"
@@ -291,10 +291,10 @@ def test_a_task_whose_manifest_is_there_is_closed_at_once(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_task_that_was_closed_while_it_waited_for_its_retry_ends_all_the_same(
+def test_a_task_closed_while_it_waited_for_a_retry_ends_all_the_same(
     functions: Lambda, tasks: Tasks, scheduled: dict[str, Any]
 ) -> None:
-    """The worker assistant then writes a row of its own; the retried task takes its place, and is closed at once."""
+    """The worker assistant then writes a new row; the retried task replaces it, and is closed at once."""
     functions.seconds = 9
     orchestrate()
     functions.deliver(most=1)
@@ -302,7 +302,7 @@ def test_a_task_that_was_closed_while_it_waited_for_its_retry_ends_all_the_same(
     scavenge()
     (waiting,) = tasks.rows("sosw_retry_tasks")
     delay = int(waiting["desired_launch_time"]) - time.time()
-    assert 0 < delay <= 900, "its first retry comes after max_duration"
+    assert 0 < delay <= 900, "the first retry does not come after max_duration"
     functions.deliver()
     assert functions.statuses()[-1] == "complete"
     tasks.set("sosw_retry_tasks", waiting, desired_launch_time=int(time.time()) - 1)
@@ -317,10 +317,10 @@ def test_a_task_that_was_closed_while_it_waited_for_its_retry_ends_all_the_same(
 
 
 @pytest.mark.usefixtures("place")
-def test_a_job_that_fails_for_good_in_a_sibling_marks_the_task_failed(
+def test_a_terminal_failure_in_a_sibling_marks_the_task_as_failed(
     s3: S3Client, bucket: str, functions: Lambda, tasks: Tasks, scheduled: dict[str, Any]
 ) -> None:
-    """Not completed, so that sosw may try again; the on-failure queue sees the error."""
+    """Not as completed, so that sosw may retry it; the on-failure queue gets the error."""
     functions.seconds = 9
     orchestrate()
     functions.deliver(most=1)
@@ -335,10 +335,10 @@ def test_a_job_that_fails_for_good_in_a_sibling_marks_the_task_failed(
     assert (row["failed_attempts"], "completed_at" in row) == (1, False)
 
 
-def test_a_task_keeps_the_dates_of_its_creation_and_is_fresh_once(
+def test_a_task_keeps_the_date_of_its_creation_and_is_fresh_only_once(
     s3: S3Client, bucket: str, functions: Lambda, place: str, tasks: Tasks, scheduled: dict[str, Any]
 ) -> None:
-    """Started again after midnight it would be another day's job; fresh each time, it would never end."""
+    """A retry after midnight would be another day's job; one that is fresh each time would never end."""
     created = int(datetime(2020, 1, 1, 23, 59, tzinfo=UTC).timestamp())
     payload = {**json.loads(scheduled["payload"]), "fresh": True}
     tasks.set("sosw_tasks", scheduled | {"payload": json.dumps(payload)}, created_at=created)
@@ -351,28 +351,28 @@ def test_a_task_keeps_the_dates_of_its_creation_and_is_fresh_once(
     tasks.start_again()
     functions.deliver()
     first, second = (json.loads(answer["body"])["job_id"] for answer in functions.answers)
-    assert first == second, "fresh counts at the first start"
+    assert first == second, "fresh counted at a second start"
 
 
 @pytest.mark.usefixtures("place", "scheduled")
 def test_one_task_of_the_labourer_runs_at_a_time(functions: Lambda, tasks: Tasks) -> None:
-    """``max_simultaneous_invocations``; an Orchestrator that looks again starts nothing."""
+    """By ``max_simultaneous_invocations``; a second run of the Orchestrator starts nothing."""
     orchestrate()
     orchestrate()
     assert len(functions.queue) == 1
     assert len(tasks.rows()) == 1
 
 
-def test_the_labourers_times_outlast_the_longest_job() -> None:
-    """Sosw gives a task up after ``max_attempts``: later than the chain's own age budget ends it."""
+def test_sosw_gives_a_task_up_later_than_the_longest_job_ends() -> None:
+    """``max_attempts`` outlasts the chain's own age budget."""
     labourer = config("labourer")["task_config"]["labourers"][LABOURER]
     starts = range(1, labourer["max_attempts"] + 1)
     given_up = sum(EXPIRED_SECONDS + labourer["max_duration"] * attempts for attempts in starts)
     assert given_up >= DeploymentSettings.from_environment({}, {}).max_job_seconds
 
 
-def test_sosw_takes_no_other_times() -> None:
-    """What the file cannot say: a task's own duration is no attribute that sosw lets a config set."""
+def test_sosw_allows_no_other_duration_of_a_task() -> None:
+    """Its config cannot set this attribute."""
     from sosw.labourer import Labourer  # noqa: PLC0415 - the only test that needs it
 
     assert Labourer.DEFAULTS["duration"] + Labourer.DEFAULTS["cooldown"] == EXPIRED_SECONDS

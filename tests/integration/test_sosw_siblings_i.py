@@ -1,7 +1,7 @@
 """
-Sosw's own ``SiblingsManager`` and the one that overrides it, asked the same on one account.
+SiblingsManager of sosw and ours, which overrides it, get the same calls on one account.
 
-Each test shows a case that sosw 0.7.51 gets wrong, and what is right. When sosw's side fails, sosw has mended it.
+Each test shows a case that sosw 0.7.51 gets wrong, and the right answer. When its part fails, sosw has fixed the case.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Account(NamedTuple):
     """
     A function with an account of its own, and both components on it.
 
-    :param arn:   Of the function, bare.
-    :param calls: What was asked of AWS, by operation, in order.
+    :param arn:   The function's, without a qualifier.
+    :param calls: Operations that were called on AWS, in order.
     """
 
     arn: str
@@ -44,14 +44,14 @@ class Account(NamedTuple):
     siblings: Siblings
 
     def rule(self, name: str, *, target: str, bus: str = "default", state: Any = "ENABLED") -> None:
-        """Put a rule that targets the function."""
+        """Create a rule that targets the function."""
         events = boto3.client("events")
         when: Any = {"ScheduleExpression": RATE} if bus == "default" else {"EventPattern": '{"source": ["shop"]}'}
         events.put_rule(Name=name, EventBusName=bus, State=state, **when)
         events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "1", "Arn": target}])
 
     def asked(self, call: Callable[[], Any]) -> list[str]:
-        """Return what a call asks of AWS."""
+        """Return the operations that a call makes on AWS."""
         self.calls.clear()
         call()
         return list(self.calls)
@@ -59,7 +59,7 @@ class Account(NamedTuple):
 
 @pytest.fixture
 def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    """Make both components on the server, in an account and on an alias that no other test has."""
+    """Create both components on the server, in an account and on an alias that no other test has."""
     assert aws
     number = f"{uuid.uuid4().int % 10**12:012}"
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", _access_key(number))
@@ -76,15 +76,15 @@ def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
 
 
 def _access_key(number: str) -> str:
-    """Return credentials of an account of moto's: those of a role in it."""
+    """Return the access key of a role in an account of moto."""
     role = f"arn:aws:iam::{number}:role/test"
-    boto3.setup_default_session()  # the last one keeps the credentials that it has read
+    boto3.setup_default_session()  # the last session keeps the credentials that it has read
     answer = boto3.client("sts").assume_role(RoleArn=role, RoleSessionName="test")
     return str(answer["Credentials"]["AccessKeyId"])
 
 
-def test_with_300_rules_in_the_account_sosw_does_not_see_the_last(account: Account) -> None:
-    """It reads one page; ours asks for the function's own, whatever else is there."""
+def test_sosw_misses_a_rule_that_comes_after_its_first_page(account: Account) -> None:
+    """It reads one page of the account's 300 rules; ours asks for the function's own."""
     events = boto3.client("events")
     for number in range(OTHERS - 1):
         events.put_rule(Name=f"other-{number:03}", ScheduleExpression=RATE)
@@ -93,8 +93,8 @@ def test_with_300_rules_in_the_account_sosw_does_not_see_the_last(account: Accou
     assert account.ours.any_events_rules_enabled(account.context) is True
 
 
-def test_sosw_asks_once_for_each_rule_of_the_account_and_ours_once_for_its_own(account: Account) -> None:
-    """The throttling that sosw's manual warns of; at a later hand-over ours knows the names and asks once."""
+def test_sosw_makes_a_request_for_each_rule_of_the_account_and_ours_only_for_its_own(account: Account) -> None:
+    """The throttling that sosw's manual warns of; at a later hand-over ours knows the names and makes one request."""
     events = boto3.client("events")
     for number in range(40):
         events.put_rule(Name=f"a-{number:03}", ScheduleExpression=RATE)
@@ -108,10 +108,10 @@ def test_sosw_asks_once_for_each_rule_of_the_account_and_ours_once_for_its_own(a
 
 
 @pytest.mark.parametrize(("target", "invoked"), [("", ":live"), (":live", ""), ("", ":7"), (":7", ":live")])
-def test_under_an_alias_or_a_version_sosw_finds_no_rule(
+def test_sosw_finds_no_rule_under_an_alias_or_a_version(
     account: Account, monkeypatch: pytest.MonkeyPatch, target: str, invoked: str
 ) -> None:
-    """It compares the ARN that was invoked, letter by letter: the chain that the rule starts stops at its first hop."""
+    """It compares the invoked ARN literally: the chain that the rule starts stops at its first hop."""
     monkeypatch.setenv("LIVE_ALIAS", "live")
     account.rule("nightly", target=f"{account.arn}{target}")
     context = LambdaContext(invoked_function_arn=f"{account.arn}{invoked}", function_version="7")
@@ -119,7 +119,7 @@ def test_under_an_alias_or_a_version_sosw_finds_no_rule(
     assert account.ours.any_events_rules_enabled(context) is True
 
 
-def test_sosw_knows_no_bus_but_the_default_one(account: Account) -> None:
+def test_sosw_finds_rules_only_on_the_default_bus(account: Account) -> None:
     """Ours asks the buses that the config names."""
     boto3.client("events").create_event_bus(Name="orders")
     account.rule("ordered", target=account.arn, bus="orders")
@@ -128,15 +128,15 @@ def test_sosw_knows_no_bus_but_the_default_one(account: Account) -> None:
     assert ours.any_events_rules_enabled(account.context) is True
 
 
-def test_sosw_takes_a_rule_that_hears_cloudtrail_for_disabled(account: Account) -> None:
-    """EventBridge has two words for enabled."""
+def test_sosw_takes_a_rule_for_cloudtrail_events_for_disabled(account: Account) -> None:
+    """EventBridge has two states for enabled."""
     account.rule("trail", target=account.arn, state="ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS")
     assert account.theirs.any_events_rules_enabled(account.context) is False
     assert account.ours.any_events_rules_enabled(account.context) is True
 
 
-def test_sosw_cannot_switch_off_what_it_lets_spawn_without_rules(account: Account) -> None:
-    """``auto_spawning`` overrules rules that an operator disabled; ours asks it only where there is none."""
+def test_sosw_cannot_be_switched_off_by_its_rules_under_auto_spawning(account: Account) -> None:
+    """``auto_spawning`` overrules rules that an operator disabled; ours uses it only where there are no rules."""
     account.rule("nightly", target=account.arn, state="DISABLED")
     theirs = Sosw(custom_config={"auto_spawning": True})
     assert theirs.any_events_rules_enabled(account.context) is True
@@ -144,9 +144,9 @@ def test_sosw_cannot_switch_off_what_it_lets_spawn_without_rules(account: Accoun
     assert ours.any_events_rules_enabled(account.context) is False
 
 
-@pytest.mark.parametrize(("state", "goes_on"), [("ENABLED", True), ("DISABLED", False)])
-def test_sosw_sees_no_schedule_of_eventbridge_scheduler(account: Account, state: Any, *, goes_on: bool) -> None:
-    """A function that only Scheduler starts never gets a sibling from sosw; ours watches those that are named."""
+@pytest.mark.parametrize(("state", "continues"), [("ENABLED", True), ("DISABLED", False)])
+def test_sosw_ignores_schedules_of_eventbridge_scheduler(account: Account, state: Any, *, continues: bool) -> None:
+    """A function that only Scheduler starts never gets a sibling from sosw; ours checks the schedules it is given."""
     boto3.client("scheduler").create_schedule(
         Name="nightly",
         ScheduleExpression=RATE,
@@ -156,11 +156,11 @@ def test_sosw_sees_no_schedule_of_eventbridge_scheduler(account: Account, state:
     )
     assert account.theirs.any_events_rules_enabled(account.context) is False
     ours = SiblingsManager(custom_config={"schedules": "nightly"})
-    assert ours.any_events_rules_enabled(account.context) is goes_on
+    assert ours.any_events_rules_enabled(account.context) is continues
 
 
-def test_sosw_says_the_same_of_a_sibling_that_it_called_and_of_one_that_it_did_not(account: Account) -> None:
-    """``None`` both times: without a rule the work is lost in silence."""
+def test_sosw_returns_the_same_whether_it_spawned_a_sibling_or_not(account: Account) -> None:
+    """``None`` both times: without a rule the work is silently lost."""
     assert account.theirs.spawn_sibling(account.context, {}) is None
     assert account.siblings.requests == []
     account.rule("nightly", target=account.arn)
@@ -172,8 +172,8 @@ def test_sosw_says_the_same_of_a_sibling_that_it_called_and_of_one_that_it_did_n
     assert ours.spawn_sibling(account.context, {}) is False
 
 
-def test_sosw_goes_on_with_latest_what_an_alias_began(account: Account) -> None:
-    """A deployment in mid-chain changes the code under it."""
+def test_sosw_continues_a_chain_of_an_alias_with_latest(account: Account) -> None:
+    """A deployment in mid-chain changes the code of the next hops."""
     context = LambdaContext(invoked_function_arn=f"{account.arn}:live")
     account.theirs.spawn_sibling(context, {}, force=True)
     account.ours.spawn_sibling(context, {}, force=True)
@@ -182,8 +182,8 @@ def test_sosw_goes_on_with_latest_what_an_alias_began(account: Account) -> None:
     assert (ours["FunctionName"], ours["Qualifier"]) == (account.arn, "live")
 
 
-def test_sosw_takes_long_runs_for_none(account: Account) -> None:
-    """Lambda writes Duration when an invocation ends: forty that are at work for ten minutes count as 0."""
+def test_sosw_does_not_count_invocations_that_still_run(account: Account) -> None:
+    """Lambda writes Duration when an invocation ends: forty that have run for ten minutes count as 0."""
     boto3.client("cloudwatch").put_metric_data(
         Namespace="AWS/Lambda",
         MetricData=[
@@ -199,17 +199,15 @@ def test_sosw_takes_long_runs_for_none(account: Account) -> None:
     assert account.ours.get_approximate_concurrent_executions() == 40
 
 
-def test_sosw_takes_what_it_does_not_know_for_none(account: Account) -> None:
-    """No data is 0 to it; ours says that it does not know."""
+def test_sosw_takes_missing_data_for_zero(account: Account) -> None:
+    """Ours returns ``None``."""
     assert account.theirs.get_approximate_concurrent_executions(name="unheard-of") == 0
     assert account.ours.get_approximate_concurrent_executions(name="unheard-of") is None
 
 
 @pytest.mark.parametrize("trouble", [refuse("RecursiveInvocationException"), ReadTimeoutError(endpoint_url="lambda")])
-def test_sosw_throws_at_whoever_hands_over_when_lambda_does_not_take_the_sibling(
-    account: Account, trouble: Exception
-) -> None:
-    """Lambda then retries the hop, after a lost answer beside its sibling. Ours gives the reason to park or to wait."""
+def test_sosw_raises_when_lambda_does_not_accept_the_sibling(account: Account, trouble: Exception) -> None:
+    """Lambda then retries the hop, after a lost answer beside its sibling. Ours returns a reason to park or to wait."""
     account.siblings.error = trouble
     with pytest.raises(type(trouble)):
         account.theirs.spawn_sibling(account.context, {}, force=True)
@@ -217,7 +215,7 @@ def test_sosw_throws_at_whoever_hands_over_when_lambda_does_not_take_the_sibling
 
 
 def test_sosw_logs_the_whole_payload(account: Account, caplog: pytest.LogCaptureFixture) -> None:
-    """What a sibling is told is nobody's but its own."""
+    """A sibling's payload is for the sibling alone."""
     with caplog.at_level(logging.INFO):
         account.ours.spawn_sibling(account.context, {"cursor": "1b2c3d"}, force=True)
         assert "1b2c3d" not in caplog.text
@@ -225,7 +223,7 @@ def test_sosw_logs_the_whole_payload(account: Account, caplog: pytest.LogCapture
     assert "1b2c3d" in caplog.text
 
 
-MAKE_WITH_THE_ROW_OF_THE_PROCESSOR = """
+CREATE_WITH_THE_PROCESSORS_ROW = """
 import {module} as made
 import sosw.app
 sosw.app.get_config = lambda _: {{"init_clients": ["Siblings"]}}
@@ -236,8 +234,8 @@ made.SiblingsManager()
 @pytest.mark.parametrize(
     ("module", "recurses"), [("sosw.components.siblings", True), ("processor.siblings.manager", False)]
 )
-def test_sosw_makes_itself_for_ever_when_its_config_row_is_the_processors(module: str, *, recurses: bool) -> None:
-    """It is a Processor too, and reads the row that names it among the clients to make. In a process of its own."""
-    source = MAKE_WITH_THE_ROW_OF_THE_PROCESSOR.format(module=module)
+def test_sosw_recurses_for_ever_when_its_config_row_is_the_processors(module: str, *, recurses: bool) -> None:
+    """It is a Processor too, and reads the row that names it among the clients to create. In a process of its own."""
+    source = CREATE_WITH_THE_PROCESSORS_ROW.format(module=module)
     ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=False)
     assert ("RecursionError" in ended.stderr, ended.returncode) == (recurses, int(recurses)), ended.stderr[-500:]

@@ -1,4 +1,4 @@
-"""``manifest_key`` on a server: the newest good manifest of a job always stands there, and nobody else's."""
+"""``manifest_key`` on a server: the object at that key is the job's newest good manifest, and no other job's."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = "manifests/latest.jsonl"
 
 @pytest.fixture
 def run(handler: Handler, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
-    """Return what runs a job some days later."""
+    """Return a function that runs a job some days later."""
 
     def later(days: float, **fields: Any) -> dict[str, Any]:
         at = NOW + timedelta(days=3650 + days)  # moto dates objects by its own clock
@@ -44,36 +44,36 @@ def run(handler: Handler, bucket: str, monkeypatch: pytest.MonkeyPatch) -> Calla
     return later
 
 
-def stands(s3: S3Client, bucket: str) -> list[str]:
-    """Return the keys of the lines that stand there."""
+def keys_at_the_stable_key(s3: S3Client, bucket: str) -> list[str]:
+    """Return the keys of the manifest at the stable key."""
     return [json.loads(line)["key"] for line in s3.get_object(Bucket=bucket, Key=KEY)["Body"].read().splitlines()]
 
 
-def test_a_later_run_replaces_what_stands_there_and_a_worse_one_does_not_while_its_links_live(
+def test_a_later_run_replaces_the_manifest_and_a_worse_one_does_not_while_its_links_live(
     run: Callable[..., dict[str, Any]], s3: S3Client, bucket: str
 ) -> None:
-    """Dates in the prefix are the same job on each day; another job, and somebody's object, are left alone."""
+    """A dated prefix is the same job on each day; the objects of another job or writer are left alone."""
     fill(s3, bucket, [f"{day}/{name}.pdf" for day in ("2036/03/29", "2036/03/30") for name in "ab"])
     job = {"prefix": "{yyyy}/{mm}/{dd}/", "expiry_seconds": "7d"}
     assert "manifest_key_kept" not in str(run(0, **job))
-    assert stands(s3, bucket) == ["2036/03/29/a.pdf", "2036/03/29/b.pdf"]
+    assert keys_at_the_stable_key(s3, bucket) == ["2036/03/29/a.pdf", "2036/03/29/b.pdf"]
     run(1, **job)
-    assert stands(s3, bucket) == ["2036/03/30/a.pdf", "2036/03/30/b.pdf"]
-    assert "manifest_key_kept" in run(0.5, **job)["warning"], "a run that began before comes too late"
+    assert keys_at_the_stable_key(s3, bucket) == ["2036/03/30/a.pdf", "2036/03/30/b.pdf"]
+    assert "manifest_key_kept" in run(0.5, **job)["warning"], "an earlier run replaced a later one's manifest"
     assert "empty_manifest" in run(2, **job)["warning"]
     assert "another job" in run(2, prefix="2036/03/29/")["warning"]
-    assert stands(s3, bucket) == ["2036/03/30/a.pdf", "2036/03/30/b.pdf"]
+    assert keys_at_the_stable_key(s3, bucket) == ["2036/03/30/a.pdf", "2036/03/30/b.pdf"]
     run(9, **job)
-    assert stands(s3, bucket) == [], "links that are dead are no better than none"
+    assert keys_at_the_stable_key(s3, bucket) == [], "a manifest of dead links was kept"
     s3.put_object(Bucket=bucket, Key=KEY, Body=b"somebody's")
     assert "no job's manifest" in run(10, **job)["warning"]
     assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"somebody's"
 
 
-def test_a_refresh_signs_the_same_keys_again_and_the_job_itself_still_goes_before(
+def test_a_refresh_signs_the_same_keys_and_a_later_run_of_the_job_replaces_it(
     run: Callable[..., dict[str, Any]], s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deployment's choices and chains do not count for it: its keys are those of the manifest."""
+    """The deployment's filters and chains do not apply to a refresh: its keys are those of the manifest."""
     fill(s3, bucket, ["a.pdf", "b.txt"])
     run(0, suffix="")
     first = s3.head_object(Bucket=bucket, Key=KEY)
@@ -86,16 +86,16 @@ def test_a_refresh_signs_the_same_keys_again_and_the_job_itself_still_goes_befor
     assert [head["Metadata"][name] for name in ("stable-job", "started")] == [
         first["Metadata"][name] for name in ("stable-job", "started")
     ]
-    assert stands(s3, bucket) == ["a.pdf", "b.txt"]
+    assert keys_at_the_stable_key(s3, bucket) == ["a.pdf", "b.txt"]
     monkeypatch.delenv("MIN_SIZE")
     monkeypatch.delenv("CHAINS")
-    assert "warning" not in run(0.9, suffix=""), "its listing is newer than that of the keys"
+    assert "warning" not in run(0.9, suffix=""), "a newer listing did not replace the refreshed manifest"
 
 
-def test_a_refusal_of_s3_at_the_stable_key_is_a_warning_of_a_job_that_is_complete(
+def test_a_refusal_at_the_stable_key_is_only_a_warning(
     run: Callable[..., dict[str, Any]], s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The run's own manifest is there."""
+    """The run's own manifest exists."""
 
     async def refuse(*_: object) -> None:
         raise SourceRefusedError("cannot write it: S3 answered AccessDenied")
@@ -107,11 +107,11 @@ def test_a_refusal_of_s3_at_the_stable_key_is_a_warning_of_a_job_that_is_complet
 
 
 class Killed(BaseException):
-    """The runtime is gone: nothing of the function runs any more."""
+    """Stands for the end of the runtime: nothing of the function runs any more."""
 
 
 @pytest.mark.parametrize("at", ["before", "after"])
-def test_a_run_that_is_killed_beside_its_copy_is_taken_over_and_the_copy_stands(
+def test_a_run_that_is_killed_before_or_after_its_copy_is_taken_over(
     at: str,
     handler: Handler,
     s3: S3Client,
@@ -119,7 +119,7 @@ def test_a_run_that_is_killed_beside_its_copy_is_taken_over_and_the_copy_stands(
     table: Table,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Its manifest is there, its record does not say complete: whoever takes over makes the copy, once."""
+    """Its manifest exists, but its record is not complete: the hop that takes over makes the copy, once."""
     monkeypatch.setenv("JOBS_TABLE", table.name)
     fill(s3, bucket, ["a.pdf", "b.pdf"])
     event, context = {"bucket": bucket, "manifest_key": KEY}, LambdaContext(aws_request_id="killed")
@@ -138,18 +138,18 @@ def test_a_run_that_is_killed_beside_its_copy_is_taken_over_and_the_copy_stands(
     with pytest.raises(Killed):
         handler(event, context)
     own = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="manifests/")["Contents"]]
-    assert any(key != KEY and key.endswith(".jsonl") for key in own), "the run's own manifest is there"
+    assert any(key != KEY and key.endswith(".jsonl") for key in own), "the run's own manifest is missing"
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now + 2 * LEASE))
     body = handler(event, context)["body"]
     assert (body["status"], body["count"], body.get("warning")) == ("complete", 2, None)
-    assert stands(s3, bucket) == ["a.pdf", "b.pdf"]
+    assert keys_at_the_stable_key(s3, bucket) == ["a.pdf", "b.pdf"]
     assert s3.head_object(Bucket=bucket, Key=KEY)["Metadata"]["job-id"] == body["job_id"]
 
 
-def test_a_long_manifest_is_copied_and_a_race_is_decided_by_what_stands_there(
+def test_a_long_manifest_is_copied_and_the_later_run_wins_a_race(
     s3: S3Client, bucket: str, aws: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another run writes between the look and the copy: the condition fails, and the look is taken again."""
+    """Another run writes between the check and the copy: the condition fails, and the check is repeated."""
     monkeypatch.setattr(stable_object, "_READ", 10)
     monkeypatch.setattr(stable_object, "_COPIED", 6 << 20)
     event = {"bucket": bucket, "manifest_key": KEY}
@@ -165,15 +165,15 @@ def test_a_long_manifest_is_copied_and_a_race_is_decided_by_what_stands_there(
 
     async def raced() -> list[str | None]:
         async with open_s3(aws, 2) as (client, _):
-            stable, told = StableObject(client, job), list[str | None]()
+            stable, kept_by_other = StableObject(client, job), list[str | None]()
 
             async def another(**_: object) -> None:
                 client.meta.events.unregister(before, unique_id="race")
-                told.append(await StableObject(client, job).replace(editions["later"], NOW))
+                kept_by_other.append(await StableObject(client, job).replace(editions["later"], NOW))
 
             before, handler = "before-call.s3.UploadPartCopy", another  # aiobotocore awaits it
             client.meta.events.register(before, handler, unique_id="race")  # type: ignore[arg-type]
-            return [await stable.replace(editions["earlier"], NOW), *told]
+            return [await stable.replace(editions["earlier"], NOW), *kept_by_other]
 
     kept, other = asyncio.run(raced())
     assert (kept, other) == ("a later run stands there", None)
@@ -182,8 +182,8 @@ def test_a_long_manifest_is_copied_and_a_race_is_decided_by_what_stands_there(
 
 
 @pytest.mark.parametrize("key", ["latest.jsonl", "manifests/", "manifests/.checkpoints/x"])
-def test_a_stable_key_that_the_role_could_not_write_or_that_a_run_needs_is_refused(key: str) -> None:
-    """It lies under the manifest's prefix, beside what a run keeps there."""
+def test_a_stable_key_outside_the_manifest_prefix_or_among_checkpoints_is_refused(key: str) -> None:
+    """The role could not write the former, and runs need the latter."""
     settings = DeploymentSettings.from_environment({}, {})
     event = {"bucket": "reports", "manifest_key": key}
     with pytest.raises(InvalidEventError, match="must be under manifest_prefix"):

@@ -1,5 +1,5 @@
 """
-The stack's own state machine on moto's interpreter: a task that says nothing ends at its heartbeat.
+The stack's own state machine on moto's interpreter: a task that reports nothing ends at its heartbeat.
 
 Moto calls that ``States.Timeout``, and Step Functions ``States.HeartbeatTimeout``: so the retry is asserted on the
 definition (``tests/unit/deploy/test_template.py``). Moto has no ``RedriveExecution``; the simulation redrives.
@@ -26,7 +26,7 @@ AWS: Any = {"region_name": "eu-west-1", "aws_access_key_id": "test", "aws_secret
 
 @pytest.fixture(scope="module")
 def execution() -> Iterator[tuple[Any, str]]:
-    """Start the last state of the machine, with a function that never reports; heartbeats are due each second."""
+    """Start the machine's last state, with a function that never reports; heartbeats are due each second."""
     with mock_aws(config={"lambda": {"use_docker": False}, "stepfunctions": {"execute_state_machine": True}}):
         role = boto3.client("iam", **AWS).create_role(RoleName="states", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         code = io.BytesIO()
@@ -49,7 +49,7 @@ def execution() -> Iterator[tuple[Any, str]]:
         yield states, started["executionArn"]
 
 
-def test_a_task_that_says_nothing_ends_at_its_heartbeat_and_not_at_its_timeout(execution: tuple[Any, str]) -> None:
+def test_a_silent_task_ends_at_its_heartbeat_and_not_at_its_timeout(execution: tuple[Any, str]) -> None:
     """Its timeout is a day; the function had the token and the job."""
     states, arn = execution
     while (status := states.describe_execution(executionArn=arn)["status"]) == "RUNNING":

@@ -1,4 +1,4 @@
-"""Everything of a function is stopped and started again, by whoever, in any order, however often."""
+"""``stop --all`` and its undo, in any order and however often."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.stack_template import RESOURCES
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
 
-SECONDS = 60.0  # within which the screen must be drawn, on however busy a machine
+SECONDS = 60.0  # the longest wait until the screen is drawn, on a busy machine
 ROLE = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
 }
@@ -38,7 +38,7 @@ ROLE = {
 
 @dataclass
 class Function:
-    """A function with a rule that is on, one that is off, and a queue."""
+    """A function with an enabled rule, a disabled one, and a queue."""
 
     name: str
     rule: str
@@ -54,13 +54,13 @@ class Function:
         return rules[0], rules[1], mapping in {"Enabled", "Enabling"}, reserved
 
     def stop(self, *options: str) -> tuple[int, dict[str, Any]]:
-        """Call the command; return its exit code and what it says."""
+        """Call the command; return its exit code and its result."""
         result = CliRunner().invoke(main, ["stop", "--all", *options, "--function", self.name, "--json"])
         return result.exit_code, json.loads(result.stdout or result.stderr)
 
 
-def made(table: Table | None) -> Function:
-    """Make one."""
+def created(table: Table | None) -> Function:
+    """Create a function."""
     name = f"presign_{uuid.uuid4().hex[:12]}"
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -88,15 +88,15 @@ def made(table: Table | None) -> Function:
 
 @pytest.fixture(autouse=True)
 def account(aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every client find the server."""
+    """Point each client at the server."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", aws)
     boto3.DEFAULT_SESSION = None
 
 
 @pytest.fixture
 def function(table: Table) -> Function:
-    """Make a function with a jobs table."""
-    return made(table)
+    """Create a function with a jobs table."""
+    return created(table)
 
 
 BEFORE, STOPPED, NOTHING_STARTS = (
@@ -107,7 +107,7 @@ BEFORE, STOPPED, NOTHING_STARTS = (
 
 
 def under_way(table: Table, prefix: str) -> str:
-    """Let a job be under way; return its key."""
+    """Begin a job; return its job key."""
 
     async def work() -> str:
         async with ledger_of(table) as ledger:
@@ -126,17 +126,17 @@ def under_way(table: Table, prefix: str) -> str:
         ([["--now"], [], ["--now"]], NOTHING_STARTS),
     ],
 )
-def test_an_undo_restores_what_the_first_of_many_stops_found(
+def test_an_undo_restores_the_state_before_the_first_of_several_stops(
     function: Function, stops: list[list[str]], then: tuple[Any, ...]
 ) -> None:
-    """The rule that was off before stays off; a stopped queue hands nothing out, so no message loses a try."""
+    """The rule that was disabled stays so; a stopped queue delivers nothing, so no message loses a try."""
     assert function.state() == BEFORE
     for options in stops:
-        code, told = function.stop(*options)
-        assert (code, told["undo"]) == (0, f"presign-siblings stop --all --undo --function {function.name}")
+        code, result = function.stop(*options)
+        assert (code, result["undo"]) == (0, f"presign-siblings stop --all --undo --function {function.name}")
     assert function.state() == then
-    code, told = function.stop("--undo")
-    assert (code, told["rules_enabled"], told["mappings_enabled"]) == (
+    code, result = function.stop("--undo")
+    assert (code, result["rules_enabled"], result["mappings_enabled"]) == (
         0,
         [f"default/{function.rule}"],
         [function.mapping],
@@ -144,21 +144,21 @@ def test_an_undo_restores_what_the_first_of_many_stops_found(
     assert function.state() == BEFORE
 
 
-def test_a_job_of_a_newer_release_is_stopped_like_every_other(function: Function, table: Table) -> None:
-    """After a roll-back: the command ended at the first record that it could not read, and had stopped nothing."""
+def test_a_job_of_a_newer_release_is_stopped_like_any_other(function: Function, table: Table) -> None:
+    """After a roll-back the command failed at the first record that it could not read, and had stopped nothing."""
     jobs = sorted(under_way(table, prefix) for prefix in ("in/", "other/"))
     rewritten_by_a_newer_release(table, jobs[0])
-    code, told = function.stop()
-    assert (code, told["jobs_stopping"], function.state()) == (0, jobs, STOPPED)
+    code, result = function.stop()
+    assert (code, result["jobs_stopping"], function.state()) == (0, jobs, STOPPED)
     assert [table.get_item(Key={"job_key": job})["Item"]["stop"] for job in jobs] == [True, True]
     assert function.stop("--undo")[1]["jobs_continuing"] == jobs
 
 
 @pytest.mark.parametrize("options", [(), ("--now",)])
-def test_a_dry_run_tells_what_a_stop_and_its_undo_would_change_and_changes_nothing(
+def test_a_dry_run_reports_what_a_stop_and_its_undo_would_change_and_changes_nothing(
     function: Function, table: Table, options: tuple[str, ...]
 ) -> None:
-    """The same answer, and the same state as before."""
+    """The answer is the same, and the state stays."""
     job = under_way(table, "in/")
     code, dry = function.stop(*options, "--dry-run")
     assert (code, dry.pop("dry_run"), function.state()) == (0, True, BEFORE)
@@ -173,30 +173,30 @@ def test_a_dry_run_tells_what_a_stop_and_its_undo_would_change_and_changes_nothi
 
 
 def test_an_undo_without_a_record_shows_the_state_and_changes_nothing(function: Function) -> None:
-    """A second one, or one that nobody stopped for."""
+    """A second undo, or one without a stop."""
     function.stop("--now")
     function.stop("--undo")
     boto3.client("lambda").put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=7)
-    code, told = function.stop("--undo")
+    code, result = function.stop("--undo")
     assert code == 4
-    assert f"default/{function.rule} is on" in told["error"]
-    assert f"default/{function.off} is off" in told["error"]
-    assert "reserved concurrency: 7" in told["error"]
+    assert f"default/{function.rule} is on" in result["error"]
+    assert f"default/{function.off} is off" in result["error"]
+    assert "reserved concurrency: 7" in result["error"]
     assert function.state() == (*BEFORE[:3], 7)
 
 
-def test_what_somebody_deletes_meanwhile_stops_no_undo(function: Function) -> None:
-    """It is told."""
+def test_an_undo_continues_past_a_rule_that_was_deleted(function: Function) -> None:
+    """The answer names it under `gone`."""
     function.stop("--now")
     events = boto3.client("events")
     events.remove_targets(Rule=function.rule, Ids=["1"])
     events.delete_rule(Name=function.rule)
-    code, told = function.stop("--undo")
-    assert (code, told["gone"], told["reserved_concurrency"]) == (0, [f"default/{function.rule}"], "none")
+    code, result = function.stop("--undo")
+    assert (code, result["gone"], result["reserved_concurrency"]) == (0, [f"default/{function.rule}"], "none")
 
 
-def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: Table) -> None:
-    """An undo restores what its own stop had stopped."""
+def test_a_job_that_was_stopped_before_stays_stopped(function: Function, table: Table) -> None:
+    """An undo restores only what its own stop had stopped."""
     alone, other = under_way(table, "a/"), under_way(table, "b/")
     assert CliRunner().invoke(main, ["stop", alone, "--function", function.name]).exit_code == 0
     assert function.stop()[1]["jobs_stopping"] == sorted([alone, other])
@@ -204,8 +204,8 @@ def test_a_job_that_was_stopped_alone_stays_stopped(function: Function, table: T
     assert CliRunner().invoke(main, ["status", "--table", table.name, "--json"]).exit_code == 0
 
 
-def test_tens_of_thousands_of_jobs_are_stopped_like_a_few(function: Function, table: Table) -> None:
-    """A row of DynamoDB takes the keys of 12,000; with more the command stopped nothing at all."""
+def test_tens_of_thousands_of_jobs_can_be_stopped(function: Function, table: Table) -> None:
+    """A DynamoDB item holds the keys of 12,000; with more the command stopped nothing at all."""
     jobs = frozenset(f"{number * 7919:032x}"[::-1] for number in range(14_000))
     record = StopRecord(boto3.client("dynamodb"), table.name, function.name)
     record.add(Stopped(jobs=jobs, concurrency="7"))
@@ -215,8 +215,8 @@ def test_tens_of_thousands_of_jobs_are_stopped_like_a_few(function: Function, ta
     assert (record.read(), table.scan()["Count"]) == (None, 0)
 
 
-def test_a_terminal_is_shown_some_of_many_jobs(function: Function, table: Table) -> None:
-    """All of them are in the JSON."""
+def test_the_terminal_shows_some_of_many_jobs(function: Function, table: Table) -> None:
+    """The JSON has all of them."""
     record = record_of(RUNNING).to_item()
     for number in range(23):
         table.put_item(Item=record | {"job_key": f"{number:032x}"})
@@ -226,12 +226,12 @@ def test_a_terminal_is_shown_some_of_many_jobs(function: Function, table: Table)
 
 
 def killed(*_: object) -> None:
-    """End as a process does that is killed."""
+    """End as a killed process does."""
     raise SystemError
 
 
-def test_a_stop_that_is_killed_is_undone_all_the_same(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is to be changed is written down first."""
+def test_a_stop_that_was_killed_can_be_undone(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record is written before any change."""
     with monkeypatch.context() as patched:
         patched.setattr("presign_siblings.remote.switches.reserve", killed)
         CliRunner().invoke(main, ["stop", "--all", "--now", "--function", function.name], catch_exceptions=True)
@@ -241,81 +241,113 @@ def test_a_stop_that_is_killed_is_undone_all_the_same(function: Function, monkey
 
 
 def test_a_stop_says_how_long_messages_wait(function: Function) -> None:
-    """They are gone after that, and no alarm rings: one after days would come too late."""
+    """After that they are lost, and no alarm rings before: it would come days too late."""
     result = CliRunner().invoke(main, ["stop", "--all", "--dry-run", "--function", function.name])
     assert result.exit_code == 0
     assert f"{RESOURCES['JobsQueue']['Properties']['MessageRetentionPeriod'] // 86400} days" in result.stdout
 
 
+def test_a_stop_with_now_and_its_undo_say_where_events_are_kept(function: Function) -> None:
+    """With a reserved concurrency of 0, Lambda tries no event and keeps none waiting."""
+
+    def printed(*options: str) -> str:
+        return CliRunner().invoke(main, ["stop", "--all", *options, "--function", function.name]).stdout
+
+    assert "on-failure queue" not in printed() + printed("--undo")
+    assert "events that arrive now go to the on-failure queue at once" in printed("--now")
+    undone = printed("--undo")
+    assert "events that arrived during the stop are in the on-failure queue: replay those of" in undone
+    assert "resume continues" in undone
+
+
 def refused(*_: object, **__: object) -> None:
-    """Answer as AWS does to somebody without the right, or where a queue's mapping is just being changed."""
+    """Answer as AWS does without the right, or while a queue's mapping changes."""
     raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DisableRule")
 
 
-def test_what_aws_refuses_keeps_a_stop_and_its_undo_from_nothing_else(
+def test_one_refusal_does_not_keep_a_stop_or_its_undo_from_the_rest(
     function: Function, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One rule of somebody else's kept the function running; at the undo, it kept the concurrency at 0."""
+    """One rule that could not be changed kept the function running, and at the undo its concurrency at 0."""
     with monkeypatch.context() as patched:
         patched.setattr("presign_siblings.remote.switches.turn", refused)
-        code, told = function.stop("--now")
+        code, result = function.stop("--now")
         assert (code, function.state()) == (1, ("ENABLED", "DISABLED", False, 0))
-        assert (told["rules_disabled"], told["mappings_disabled"]) == ([], [function.mapping])
-        assert "DisableRule" in told["refused"][f"default/{function.rule}"]
+        assert (result["rules_disabled"], result["mappings_disabled"]) == ([], [function.mapping])
+        assert "DisableRule" in result["refused"][f"default/{function.rule}"]
     assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
     with monkeypatch.context() as patched:
         patched.setattr("presign_siblings.remote.switches.turn", refused)
-        result = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
-        assert (result.exit_code, function.state()) == (1, ("DISABLED", "DISABLED", True, None))
-        assert f"NOT DONE: default/{function.rule}: AWS refused DisableRule" in result.stdout
+        undone = CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name])
+        assert (undone.exit_code, function.state()) == (1, ("DISABLED", "DISABLED", True, None))
+        assert f"NOT DONE: default/{function.rule}: AWS refused DisableRule" in undone.stdout
     assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
 
 
-def test_a_jobs_table_that_cannot_be_used_keeps_a_stop_from_nothing_else(
-    function: Function, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("read", "named", "after"),
+    [
+        ("kill_switch.state_of", "default/{0.rule}", ("ENABLED", "DISABLED", False, 0)),
+        ("_rules", "rules", ("ENABLED", "DISABLED", False, 0)),
+        ("_mappings", "mappings", ("DISABLED", "DISABLED", True, 0)),
+        ("reserved", "reserved concurrency", ("DISABLED", "DISABLED", False, None)),
+    ],
+)
+def test_a_stop_continues_past_a_switch_that_may_not_be_read(
+    function: Function, monkeypatch: pytest.MonkeyPatch, read: str, named: str, after: tuple[object, ...]
 ) -> None:
-    """Its KMS key is disabled: nothing was stopped. What undoes the stop is told, as without a table."""
+    """Without the right to DescribeRule, or without it on one rule, nothing was stopped, not even a job."""
+    with monkeypatch.context() as patched:
+        patched.setattr(f"presign_siblings.remote.switches.{read}", refused)
+        code, result = function.stop("--now")
+        assert (code, function.state()) == (1, after)
+        assert "DisableRule" in result["refused"][named.format(function)]
+        assert result["reserved_concurrency"]["now"] == after[3]
+    assert (function.stop("--now")[0], function.state()) == (0, NOTHING_STARTS)
+    assert (function.stop("--undo")[0], function.state()) == (0, BEFORE)
+
+
+def test_a_stop_does_not_need_a_usable_jobs_table(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its KMS key disabled nothing was stopped. The answer holds the undo in full, as without a table."""
     for method in ("jobs.Jobs._scan", "jobs.Jobs.get", "stopped.StopRecord._add", "stopped.StopRecord.read"):
         monkeypatch.setattr(f"presign_siblings.remote.{method}", refused)
-    code, told = function.stop("--now")
+    code, result = function.stop("--now")
     assert (code, function.state()) == (1, NOTHING_STARTS)
-    assert {"jobs", "record for the undoing"} <= {*told["refused"]}
+    assert {"jobs", "record for the undoing"} <= {*result["refused"]}
     options = ["--rule", f"default/{function.rule}", "--mapping", function.mapping, "--concurrency", "none"]
-    assert told["undo"].split()[6:] == options
-    code, told = function.stop("--undo")
-    assert (code, "nothing is restored: the jobs table" in told["error"]) == (1, True)
-    code, told = function.stop("--undo", *options)
+    assert result["undo"].split()[6:] == options
+    code, result = function.stop("--undo")
+    assert (code, "nothing is restored: the jobs table" in result["error"]) == (1, True)
+    code, result = function.stop("--undo", *options)
     assert (code, function.state()) == (1, BEFORE)
-    assert "record for the undoing" in told["refused"]
+    assert "record for the undoing" in result["refused"]
 
 
-def test_a_table_that_goes_meanwhile_keeps_a_stop_from_nothing_else(
-    function: Function, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody deletes the stack at the same time."""
+def test_a_stop_continues_when_its_table_is_deleted(function: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stack is deleted at the same time."""
 
     def gone(*_: Any, **__: Any) -> Any:
         raise NotFoundError("no table presign_jobs in region eu-west-1")
 
     monkeypatch.setattr("presign_siblings.remote.jobs.Jobs._scan", gone)
-    code, told = function.stop("--now")
+    code, result = function.stop("--now")
     assert (code, function.state()) == (1, NOTHING_STARTS)
-    assert told["refused"] == {"jobs": "no table presign_jobs in region eu-west-1"}
+    assert result["refused"] == {"jobs": "no table presign_jobs in region eu-west-1"}
 
 
-def test_an_undo_restores_the_concurrency_that_the_last_stop_found(function: Function) -> None:
-    """Somebody had undone an earlier stop by hand, and given the function more since."""
+def test_an_undo_restores_the_concurrency_before_the_last_stop(function: Function) -> None:
+    """An earlier stop had been undone by hand, and the concurrency raised since."""
     functions = boto3.client("lambda")
     functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=5)
     function.stop("--now")
     functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=20)
     function.stop("--now")
-    code, told = function.stop("--undo")
-    assert (code, told["reserved_concurrency"], function.state()) == (0, "20", (*BEFORE[:3], 20))
+    code, result = function.stop("--undo")
+    assert (code, result["reserved_concurrency"], function.state()) == (0, "20", (*BEFORE[:3], 20))
 
 
-def test_an_undo_tells_of_a_concurrency_of_0_that_is_not_its_own(function: Function) -> None:
-    """Somebody had set it by hand before the stop: everything was restored, and nothing started."""
+def test_an_undo_reports_a_concurrency_of_0_that_it_did_not_set(function: Function) -> None:
+    """It was set by hand before the stop: everything was restored, and nothing started."""
     functions = boto3.client("lambda")
     functions.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=0)
     function.stop("--now")
@@ -327,26 +359,26 @@ def test_an_undo_tells_of_a_concurrency_of_0_that_is_not_its_own(function: Funct
 
 
 @pytest.mark.parametrize("table_is_gone", [False, True])
-def test_without_a_table_the_command_that_undoes_says_all(table: Table, table_is_gone: bool) -> None:  # noqa: FBT001
-    """There is nowhere to keep a record. Where the table was deleted, nothing was stopped; and the queue stayed off."""
-    function = made(table if table_is_gone else None)
+def test_without_a_table_the_undo_command_names_everything(table: Table, table_is_gone: bool) -> None:  # noqa: FBT001
+    """No record can be kept. Where the table was deleted, nothing was stopped, and the queue stayed off."""
+    function = created(table if table_is_gone else None)
     if table_is_gone:
         table.delete()
-    code, told = function.stop("--now")
+    code, result = function.stop("--now")
     assert (code, function.state()) == (0, NOTHING_STARTS)
     expected = ["--rule", f"default/{function.rule}", "--mapping", function.mapping, "--concurrency", "none"]
-    assert told["undo"].split()[6:] == expected
-    code, told = function.stop("--undo")
-    assert (code, "nothing is recorded as stopped" in told["error"]) == (4, True)
-    assert (f"no table {table.name} in region" in told["error"]) is table_is_gone
+    assert result["undo"].split()[6:] == expected
+    code, result = function.stop("--undo")
+    assert (code, "nothing is recorded as stopped" in result["error"]) == (4, True)
+    assert (f"no table {table.name} in region" in result["error"]) is table_is_gone
     assert function.stop("--undo", *expected)[0] == 0
     assert function.state() == BEFORE
 
 
-def test_a_terminal_sees_how_many_jobs_are_asked(
+def test_a_terminal_shows_how_many_jobs_are_asked(
     function: Function, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One after the other is asked: thousands took minutes without a word."""
+    """They are asked one after another: thousands took minutes without a word."""
     record = record_of(RUNNING).to_item()
     for number in range(3):
         table.put_item(Item=record | {"job_key": f"{number:032x}"})
@@ -357,7 +389,7 @@ def test_a_terminal_sees_how_many_jobs_are_asked(
         is_drawn.set()
 
     def after_the_screen(jobs: Jobs, job_key: str, *, stop: bool) -> Any:
-        for _ in range(2):  # the first may have begun before
+        for _ in range(2):  # the first drawing may have begun before
             is_drawn.clear()
             assert is_drawn.wait(SECONDS)
         return asked(jobs, job_key, stop=stop)

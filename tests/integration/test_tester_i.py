@@ -1,4 +1,4 @@
-"""The tester's server over HTTP: what it refuses, and how it says so."""
+"""The tester's server over HTTP: what it refuses, and with which message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PDF = b"%PDF-1.4 one"
 
 
 class Bucket(OneObject):
-    """An S3 that lists what was put."""
+    """An S3 that lists the objects that were put."""
 
     def get_paginator(self, _: str) -> Bucket:
         return self
@@ -37,14 +37,14 @@ class Bucket(OneObject):
 
 
 def held(stand: Controller) -> dict[str, bytes]:
-    """Return what the bucket holds."""
+    """Return the objects of the bucket."""
     s3: Any = stand.services.s3
     kept: dict[str, bytes] = s3.put
     return kept
 
 
 def answers(ask: Callable[[aiohttp.ClientSession, Session, Controller], Awaitable[None]]) -> None:
-    """Run the server for some requests, which come with the session's cookie and origin."""
+    """Run the server for some requests, which have the session's cookie and origin."""
 
     async def go() -> None:
         services: Any = SimpleNamespace(deployed=TESTER, s3=Bucket())
@@ -52,7 +52,7 @@ def answers(ask: Callable[[aiohttp.ClientSession, Session, Controller], Awaitabl
         session, runner = await serve(stand, 0)
         origin = f"http://127.0.0.1:{session.port}"
         try:
-            jar = aiohttp.CookieJar(unsafe=True)  # it keeps no cookie of an address otherwise
+            jar = aiohttp.CookieJar(unsafe=True)  # it keeps no cookie of an IP address otherwise
             async with aiohttp.ClientSession(origin, headers={"Origin": origin}, cookie_jar=jar) as client:
                 async with client.get(session.url) as first:
                     assert (first.status, first.url.query_string) == (200, "")
@@ -64,8 +64,8 @@ def answers(ask: Callable[[aiohttp.ClientSession, Session, Controller], Awaitabl
     asyncio.run(go())
 
 
-def test_the_page_and_its_files_come_to_the_session_alone() -> None:
-    """Nobody without the cookie sees even the style sheet; nobody at all sees another file."""
+def test_only_the_session_gets_the_page_and_its_files() -> None:
+    """Without the cookie even the style sheet is refused; no other file is served at all."""
 
     async def ask(client: aiohttp.ClientSession, session: Session, _: Controller) -> None:
         for path, kind in (
@@ -84,8 +84,8 @@ def test_the_page_and_its_files_come_to_the_session_alone() -> None:
     answers(ask)
 
 
-def test_another_origin_changes_nothing() -> None:
-    """With the very cookie: another port of this machine is the same site to a browser."""
+def test_a_request_of_another_origin_changes_nothing() -> None:
+    """Even with the cookie: to a browser, another port of this machine is the same site."""
 
     async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         for origin in ("http://evil.example", "http://127.0.0.1:1"):
@@ -96,8 +96,8 @@ def test_another_origin_changes_nothing() -> None:
     answers(ask)
 
 
-def test_a_file_is_uploaded_under_its_very_name() -> None:
-    """A name travels in the query, where each character has one form only."""
+def test_an_uploaded_file_keeps_its_exact_name() -> None:
+    """The name travels in the query, where each character has only one form."""
     name = '100% "é" #1?.pdf'
 
     async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
@@ -122,20 +122,20 @@ def test_a_file_is_uploaded_under_its_very_name() -> None:
     ],
 )
 def test_a_bad_field_is_named(method: str, path: str, body: bytes | None, field: str) -> None:
-    """With its rule, in words and not as Python writes values; nothing was started."""
+    """With its rule, in words and not in Python's notation; nothing is started."""
 
     async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.request(method, path, data=body) as answer:
-            said = await answer.json()
-        assert (answer.status, said["field"]) == (400, field)
-        assert said["message"].startswith(("must be ", "is not "))
+            answered = await answer.json()
+        assert (answer.status, answered["field"]) == (400, field)
+        assert answered["message"].startswith(("must be ", "is not "))
         assert stand.run is None
 
     answers(ask)
 
 
-def test_a_form_that_comes_in_pieces_is_read_whole() -> None:
-    """As a browser may send it, or a tunnel in between: its first piece alone is not JSON."""
+def test_a_form_that_arrives_in_pieces_is_read_whole() -> None:
+    """A browser or a tunnel may send it so: its first piece alone is not JSON."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b'{"on": '
@@ -150,14 +150,14 @@ def test_a_form_that_comes_in_pieces_is_read_whole() -> None:
 
 
 def test_a_file_that_is_too_large_is_refused_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is read into memory once."""
+    """Files are read into memory whole."""
     monkeypatch.setattr(objects, "MAX_UPLOAD_BYTES", 1024 * 1024)
 
     async def ask(client: aiohttp.ClientSession, _: Session, stand: Controller) -> None:
         async with client.put("/api/pdfs?name=a.pdf", data=io.BytesIO(PDF + bytes(1024 * 1024))) as answer:
-            said = await answer.json()
-        assert (answer.status, said["field"]) == (400, "file")
-        assert "at most 1 MiB" in said["message"]
+            answered = await answer.json()
+        assert (answer.status, answered["field"]) == (400, "file")
+        assert "at most 1 MiB" in answered["message"]
         assert stand.held.count == 0
 
     answers(ask)
@@ -174,19 +174,19 @@ def test_a_file_that_is_too_large_is_refused_as_such(monkeypatch: pytest.MonkeyP
         ("GET", "/manifest", "no manifest yet"),
     ],
 )
-def test_what_cannot_be_done_now_says_why(method: str, path: str, why: str) -> None:
+def test_an_action_that_is_not_possible_now_is_refused_with_the_reason(method: str, path: str, why: str) -> None:
     """As a conflict, not as a fault."""
 
     async def ask(client: aiohttp.ClientSession, _: Session, __: Controller) -> None:
         async with client.request(method, path, data=b"{}") as answer:
-            said = await answer.json()
-        assert (answer.status, why in said["message"]) == (409, True), said
+            answered = await answer.json()
+        assert (answer.status, why in answered["message"]) == (409, True), answered
 
     answers(ask)
 
 
-def test_the_stream_begins_with_where_everything_stands() -> None:
-    """Whoever comes late, or again, misses nothing."""
+def test_the_stream_begins_with_the_whole_state() -> None:
+    """A page that connects late, or again, misses nothing."""
 
     async def ask(client: aiohttp.ClientSession, _: Session, __: Controller) -> None:
         async with client.get("/events") as stream:
@@ -200,7 +200,7 @@ def test_the_stream_begins_with_where_everything_stands() -> None:
 
 
 def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks before the next one is at work would take the former's end for it."""
+    """A page that asks before the next one works would take the former's end for it."""
 
     def refuse(*_: object) -> None:
         raise OSError("no further")
@@ -222,16 +222,16 @@ def test_the_former_run_is_gone_as_soon_as_the_next_has_begun(monkeypatch: pytes
     assert stand.fault == "the run ended with an error: no further"
 
 
-@pytest.mark.parametrize("goes", ["in the midst of an upload", "before the stream has begun", "in the stream"])
-def test_a_tab_that_closes_prints_nothing(goes: str, caplog: pytest.LogCaptureFixture) -> None:
-    """Aiohttp logs what a handler raises, with its traceback, on the terminal of whoever runs the tester."""
+@pytest.mark.parametrize("goes", ["during an upload", "before the stream begins", "in the stream"])
+def test_a_tab_that_closes_logs_nothing(goes: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Aiohttp logs a handler's exception, with its traceback, on the terminal of the tester."""
 
     async def ask(client: aiohttp.ClientSession, session: Session, stand: Controller) -> None:
         cookies = "; ".join(f"{each.key}={each.value}" for each in client.cookie_jar)
         host = f"127.0.0.1:{session.port}"
         of_all = f"Host: {host}\r\nOrigin: http://{host}\r\nCookie: {cookies}\r\n"
         reader, writer = await asyncio.open_connection("127.0.0.1", session.port)
-        if goes == "in the midst of an upload":
+        if goes == "during an upload":
             writer.write(f"PUT /api/pdfs?name=a.pdf HTTP/1.1\r\n{of_all}Content-Length: 100000\r\n\r\n%PDF-".encode())
             await writer.drain()
             await asyncio.sleep(0.2)
@@ -244,7 +244,7 @@ def test_a_tab_that_closes_prints_nothing(goes: str, caplog: pytest.LogCaptureFi
         transport: Any = writer.transport
         transport.abort()
         for _ in range(5):
-            stand.fault += "x"  # the state changes, so the stream writes to nobody
+            stand.fault += "x"  # the state changes, so the stream writes to the closed connection
             await asyncio.sleep(0.2)
         assert held(stand) == {}
 

@@ -1,4 +1,4 @@
-"""The clients over TLS: certificates are verified, and the CA bundle is read once a process."""
+"""The clients over TLS: certificates are verified, and the CA bundle is read once per process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def s3(certificate: Path, aws_environment: None) -> Iterator[ScriptedS3]:  # noqa: ARG001
-    """Serve S3 with that certificate."""
+    """Serve S3 with the self-signed certificate."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
     http_session._tls.cache_clear()
@@ -37,11 +37,9 @@ def _ask(endpoint: str) -> None:
     asyncio.run(ask())
 
 
-def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
-    s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing reaches it."""
-    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)  # botocore tries again, with ever longer waits
+def test_a_server_with_an_untrusted_certificate_is_refused(s3: ScriptedS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gets no request."""
+    monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)  # botocore tries again, after ever longer waits
     with pytest.raises(SSLError):
         _ask(s3.endpoint)
     assert s3.wire == []
@@ -50,7 +48,7 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_refused(
 def test_a_certificate_of_another_host_is_refused(
     s3: ScriptedS3, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever has any trusted certificate would get the session's token, and the listing would be theirs."""
+    """Any server with a trusted certificate would get the session's token, and could answer in S3's place."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
     with pytest.raises(SSLError, match="mismatch"):
@@ -58,10 +56,10 @@ def test_a_certificate_of_another_host_is_refused(
     assert s3.wire == []
 
 
-def test_the_bundle_that_the_environment_names_is_trusted_and_read_once(
+def test_the_ca_bundle_of_the_environment_is_trusted_and_read_once(
     s3: ScriptedS3, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``AWS_CA_BUNDLE``, as in every AWS client; another invocation opens its clients without parsing it again."""
+    """``AWS_CA_BUNDLE``, as in each AWS client; a later invocation opens its clients without parsing it again."""
     monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
     for _ in range(3):
         with pytest.raises(ClientError, match="404"):

@@ -1,4 +1,4 @@
-"""A chain that an earlier release has begun ends under this one."""
+"""A chain that an earlier release has begun ends under this release."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
     from tests.fakes import Siblings
 
-# Written by the code of each release itself: tests/integration/record_begun.py.
+# Written by each release's own code: tests/integration/record_begun.py.
 BEGUN = sorted((Path(__file__).parent / "begun").glob("*.json"))
 
 
 @pytest.mark.parametrize("recorded", BEGUN, ids=lambda path: path.stem)
-def test_an_earlier_release_knows_every_field_of_a_job_that_uses_no_new_one(recorded: Path) -> None:
-    """It refuses a payload with any other, so that nobody could go back to it while chains are under way."""
+def test_an_earlier_release_knows_each_field_of_a_job_that_uses_no_new_one(recorded: Path) -> None:
+    """It refuses a payload with an unknown field, so a roll-back would fail each chain under way."""
     known = json.loads(recorded.read_text())["payload"]["job"]
     settings = DeploymentSettings.from_environment({}, {})
     now = datetime(2026, 4, 1, tzinfo=UTC)
@@ -53,7 +53,7 @@ def test_a_chain_that_an_earlier_release_has_begun_ends_under_this_one(
     monkeypatch: pytest.MonkeyPatch,
     recorded: Path,
 ) -> None:
-    """From its payload, record, checkpoint and pieces: nothing is listed twice, and every key comes once, in order."""
+    """From its payload, record, checkpoint and pieces: nothing is listed twice, and each key comes once, in order."""
     begun = json.loads(recorded.read_text())
     bucket, read = begun["bucket"], TypeDeserializer()
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -62,7 +62,7 @@ def test_a_chain_that_an_earlier_release_has_begun_ends_under_this_one(
         s3.put_object(Bucket=bucket, Key=key, Body=base64.b64decode(body))
     for record in begun["records"]:
         table.put_item(Item={field: read.deserialize(value) for field, value in record.items()})
-    # S3 reads what it wrote itself; moto keeps its tokens in memory.
+    # S3 reads tokens of its own; moto keeps them in memory.
     tokens = s3_backends["123456789012"]["aws"]._pagination_tokens
     tokens[begun["payload"]["cursor"]] = begun["payload"]["start_after"]
     monkeypatch.setenv("JOBS_TABLE", table.name)
@@ -70,11 +70,11 @@ def test_a_chain_that_an_earlier_release_has_begun_ends_under_this_one(
     body = handler(begun["payload"])["body"]
     assert (body["status"], body["count"], body["job_id"]) == ("complete", 12, begun["payload"]["job_id"])
     assert [line["key"] for line in manifest_of(s3, bucket, body)] == begun["keys"]
-    assert body["hops"] == begun["payload"]["hop"] + 1, "it went on, and did not start again"
+    assert body["hops"] == begun["payload"]["hop"] + 1, "the chain started again"
     assert not siblings.payloads
 
 
-def test_a_job_whose_checkpoint_a_newer_release_wrote_ends_in_the_same_run_after_going_back(
+def test_a_job_continues_from_a_checkpoint_of_a_newer_release_after_a_roll_back(
     handler: Callable[..., dict[str, Any]],
     s3: S3Client,
     bucket: str,
@@ -82,7 +82,7 @@ def test_a_job_whose_checkpoint_a_newer_release_wrote_ends_in_the_same_run_after
     table: Table,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The newer one counts what this one does not know: no key is lost, and nobody is told of a damaged checkpoint."""
+    """The checkpoint holds counts that this release does not know: no key is lost, and it is not called damaged."""
     keys = fill(s3, bucket, [f"2026/{number:03}.pdf" for number in range(12)])
     monkeypatch.setenv("JOBS_TABLE", table.name)
     event = {"bucket": bucket, "prefix": "2026/", "page_size": 2, "concurrency": 1}
@@ -94,13 +94,13 @@ def test_a_job_whose_checkpoint_a_newer_release_wrote_ends_in_the_same_run_after
     assert [line["key"] for line in manifest_of(s3, bucket, ended)] == keys
 
 
-def test_the_page_says_what_this_release_reads() -> None:
-    """A format that changes is a row that changes."""
+def test_the_upgrade_page_names_the_formats_that_this_release_reads() -> None:
+    """A changed format is a changed row."""
     page = (REPOSITORY / "docs" / "guides" / "upgrade.md").read_text(encoding="utf-8")
     counted = f"{JOB_VERSION}, or without a version"
     assert f"| {VERSION} | {counted} | {counted} | {CHECKPOINT_FORMAT} |" in page
 
 
-def test_the_last_release_is_among_them() -> None:
-    """Both compressions; a release records its own before it is tagged."""
+def test_the_last_release_has_recorded_its_chains() -> None:
+    """With both compressions; each release records its own before it is tagged."""
     assert {path.stem for path in BEGUN} >= {"0.1.0-none", "0.1.0-gzip"}

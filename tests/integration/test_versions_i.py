@@ -1,4 +1,4 @@
-"""``version_ids: true`` on a server: a later overwrite changes nothing of what a link gives."""
+"""``version_ids: true`` on a server: a later overwrite does not change what a link gives."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     Handler = Callable[..., dict[str, Any]]
 
 
-def test_a_link_gives_the_version_that_was_listed(
-    handler: Handler, s3: S3Client, bucket: str, siblings: Siblings
-) -> None:
-    """In two hops, past old versions and delete markers; then everything is overwritten."""
+def test_a_link_gives_the_listed_version(handler: Handler, s3: S3Client, bucket: str, siblings: Siblings) -> None:
+    """In two hops, past old versions and delete markers; then each object is overwritten."""
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     keys = [f"{number:02d} é+.pdf" for number in range(9)]
     fill(s3, bucket, keys)

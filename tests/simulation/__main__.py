@@ -17,13 +17,13 @@ SEEDS = 1 << 48
 
 
 def main() -> int:
-    """Return 1 when a history breaks an invariant."""
+    """Return 1 if a history breaks an invariant."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.add_argument("--seed", type=int, help="replay this history, with its trace")
     parser.add_argument("--first", type=int, help="begin with this seed and count up, instead of random ones")
-    parser.add_argument("--minutes", type=float, default=1.0, help="go on for so long")
+    parser.add_argument("--minutes", type=float, default=1.0, help="how long to go on")
     parser.add_argument("--count", type=int, default=sys.maxsize, help="histories, at most")
-    parser.add_argument("--chains", type=int, help="let every job have so many chains, instead of what its seed draws")
+    parser.add_argument("--chains", type=int, help="chains of each job, instead of what its seed draws")
     chosen = parser.parse_args()
     changes: dict[str, Any] = {} if chosen.chains is None else {"chains": chosen.chains}
     logging.disable(logging.CRITICAL)
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def soak(minutes: float, count: int, first: int | None, changes: dict[str, Any]) -> int:
-    """Play random histories until the time is up; return 1 when one failed."""
+    """Play random histories until the time is up; return 1 if one failed."""
     began, totals, failed = time.monotonic(), Counter[str](), 0
     while time.monotonic() - began < 60 * minutes and totals["histories"] < count:
         seed = secrets.randbelow(SEEDS) if first is None else first + totals["histories"]

@@ -1,4 +1,4 @@
-"""The clients that an invocation opens in the simulation: S3, DynamoDB, and what sosw's siblings ask."""
+"""The clients of an invocation in the simulation: S3, DynamoDB, Step Functions, and those of sosw's siblings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """One service's client, in one invocation: every operation crosses the network."""
+    """One service's client, in one invocation: each operation crosses the network."""
 
     def __init__(self, world: World, invocation: Invocation) -> None:
         self._world, self._invocation = world, invocation
@@ -55,9 +55,9 @@ class S3Connection(Connection):
 
     def __init__(self, world: World, invocation: Invocation) -> None:
         super().__init__(world, invocation)
-        unheard = lambda *_, **__: None  # noqa: E731 - answers here are parsed already
+        ignored = lambda *_, **__: None  # noqa: E731 - answers here are parsed already
         self.meta = SimpleNamespace(
-            events=SimpleNamespace(register=unheard, register_first=unheard, unregister=unheard)
+            events=SimpleNamespace(register=ignored, register_first=ignored, unregister=ignored)
         )
 
     async def _request(self, operation: str, **request: Any) -> Any:
@@ -85,7 +85,7 @@ class _Body(Stream):
 
 
 class Control:
-    """EventBridge, CloudWatch and Lambda, as the real ``SiblingsManager`` asks them, without a thread."""
+    """EventBridge, CloudWatch and Lambda for the real ``SiblingsManager``, without a thread."""
 
     def __init__(self, world: World, invocation: Invocation) -> None:
         self._world, self._invocation = world, invocation
@@ -115,7 +115,7 @@ class Control:
         return {"MetricDataResults": [{"Values": [50.0 if crowded else 2.0]}]}
 
     def invoke(self, **request: Any) -> dict[str, Any]:
-        """Take a sibling, or not, or nobody knows: nothing here awaits, as in the processor."""
+        """Accept a sibling, or not, or leave it unknown: nothing here awaits, as in the processor."""
         invocation, world = self._invocation, self._world
         invocation.check()
         fate = world.queue.sibling_fate()
@@ -140,12 +140,12 @@ class Control:
 
 
 def siblings(world: World, invocation: Invocation) -> SiblingsManager:
-    """Return the real component with clients that ask the world; sosw's constructor would make AWS's."""
+    """Return the real component with clients of the world; sosw's constructor would create AWS's."""
     component: Any = SiblingsManager.__new__(SiblingsManager)
     component.config = dict(SiblingsManager.DEFAULT_CONFIG)
     component.events_client = component.cloudwatch_client = component.lambda_client = Control(world, invocation)
     component.sleep = lambda _: None  # a guard's retries take no virtual time
-    component.recursive_loop = lambda _: "Allow"  # warns, and no more; it would make a client of its own
+    component.recursive_loop = lambda _: "Allow"  # it only warns, and would create a client of its own
     return component  # type: ignore[no-any-return]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def quiet() -> Iterator[None]:
-    """Let a history's own trace be all that is shown."""
+    """Show only a history's own trace."""
     logging.disable(logging.CRITICAL)
     yield
     logging.disable(logging.NOTSET)

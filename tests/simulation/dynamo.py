@@ -1,8 +1,8 @@
 """
 DynamoDB in memory: one table, and a small evaluator of exactly the expressions that the ledger writes.
 
-What the evaluator does not know it refuses, as DynamoDB refuses what it does not know; ``test_dynamo_fake_i`` holds
-both against moto's server.
+The evaluator refuses anything else, as DynamoDB refuses what it does not know; ``test_dynamo_fake_i`` compares both
+with moto's server.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Item = dict[str, dict[str, Any]]
 _Data = TypeVar("_Data")
 HASH_KEY = "job_key"
-# Of DynamoDB's reserved words those that a jobs table may be tempted to use bare.
+# Those of DynamoDB's reserved words that may be attributes of a jobs table.
 RESERVED = frozenset({"owner", "state", "status", "time", "timestamp", "ttl", "value"})
 _EXISTS = re.compile(r"(attribute_exists|attribute_not_exists)\(\s*([#\w]+)\s*\)")
 _EQUAL = re.compile(r"([#\w]+) = (:\w+)")
@@ -30,13 +30,13 @@ _ADD = re.compile(r"([#\w]+) (:\w+)")
 
 
 def _copied(item: _Data) -> _Data:
-    """Copy what shares nothing with the original; for plain data pickle does it in a third of deepcopy's time."""
+    """Return a copy that shares nothing with the original; for plain data pickle takes a third of deepcopy's time."""
     copied: _Data = pickle.loads(pickle.dumps(item, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - its own
     return copied
 
 
 class _Expressions:
-    """One request's expressions, with its placeholders; every placeholder must be used."""
+    """One request's expressions, with its placeholders; each placeholder must be used."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._names: Mapping[str, str] = request.get("ExpressionAttributeNames") or {}
@@ -122,15 +122,15 @@ _KNOWN = {
 
 @dataclass
 class Table:
-    """The table itself: every call happens at once, whole or not at all."""
+    """The table itself: each call happens at once, whole or not at all."""
 
     items: dict[str, Item] = field(default_factory=dict)
 
     def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """
-        Do one request.
+        Serve one request.
 
-        :raises ClientError: As DynamoDB refuses it.
+        :raises ClientError: DynamoDB's refusal.
         """
         unknown = request.keys() - _KNOWN.get(operation, set())
         if operation not in _KNOWN or unknown:
@@ -156,9 +156,9 @@ class FakeDynamo:
     """
     An aiobotocore DynamoDB client on a table in memory.
 
-    :param before: Awaited before an operation; a test blocks or raises there, and nothing happens.
-    :param after:  Awaited after it; what a test raises there is an answer that was lost.
-    :param wire:   What crossed the wire, in order.
+    :param before: Awaited before an operation; a test can block or raise there, and nothing happens.
+    :param after:  Awaited after it; an exception of the test there is a lost answer.
+    :param wire:   The requests, in order.
     """
 
     table: Table = field(default_factory=Table)

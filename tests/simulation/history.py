@@ -1,4 +1,4 @@
-"""One seed's history: played until the faults stop, then recovered as a deployment would be, then proved."""
+"""One seed's history: played until the faults stop, then recovered as a deployment would be, then checked."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PATIENCE = 200_000.0  # virtual seconds until the queue must be empty
 @dataclass(frozen=True, slots=True)
 class Report:
     """
-    How a history ended.
+    The end of a history.
 
-    :param breaches: What must not have happened.
-    :param trace:    What happened, a line each.
+    :param breaches: Broken invariants.
+    :param trace:    All events, a line each.
     """
 
     seed: int
@@ -48,16 +48,16 @@ class Report:
     recoveries: int
 
     def __str__(self) -> str:
-        said = "\n".join([*self.trace, "", *self.breaches])
-        return f"seed {self.seed}: {len(self.breaches)} breaches\n{said}"
+        text = "\n".join([*self.trace, "", *self.breaches])
+        return f"seed {self.seed}: {len(self.breaches)} breaches\n{text}"
 
 
 def play(seed: int, *, finds: str | None = None, **changes: Any) -> Report:
     """
     Play one seed's history.
 
-    :param finds:   Words of a breach: once it is found, a history is not recovered to its end, which may be far.
-    :param changes: Of what the seed draws, to meet something rare more often.
+    :param finds:   Words of a breach: once it is found, the history is not recovered to its end, which may be far.
+    :param changes: Replace what the seed draws, to make something rare more frequent.
     """
     world = World(replace(draw(seed), **changes))
     history = _History(world, finds)
@@ -78,7 +78,7 @@ class _History:
         self._world, self._finds, self._recoveries = world, finds, 0
 
     async def run(self) -> None:
-        """Play, recover, repeat, prove."""
+        """Play, recover, repeat, check."""
         world, plan = self._world, self._world.plan
         for arrival in plan.arrivals:
             self._submit(arrival)
@@ -104,7 +104,7 @@ class _History:
             prove(world)
 
     def report(self) -> Report:
-        """Return how it ended."""
+        """Return the report of the history."""
         world, watch = self._world, self._world.watch
         began = [invocation for _, invocation, words in world.lines if words[0] == "begins" and invocation]
         return Report(
@@ -143,21 +143,21 @@ class _History:
         return EPOCH.fromtimestamp(EPOCH.timestamp() + at, tz=EPOCH.tzinfo)
 
     def _stop(self) -> None:
-        """Set the stop flag as an operator does: that attribute, whatever the others are."""
+        """Set the stop flag as an operator does: that attribute alone."""
         item = self._world.item
         if item is not None:
-            self._world.trace(None, "a person stops the chain")
+            self._world.trace(None, "an operator stops the chain")
             item["stop"] = {"BOOL": True}
 
     def _lose_uploads(self) -> None:
-        self._world.trace(None, "the lifecycle rule aborts what is open")
+        self._world.trace(None, "the lifecycle rule aborts open uploads")
         for upload_id in list(self._world.bucket.uploads):
             self._world.bucket.call("abort_multipart_upload", {"UploadId": upload_id})
 
     def _lose_objects(self) -> None:
         objects, of = self._world.bucket.objects, self._world.plan.objects_lost[1]
         lost = [key for key in objects if CHECKPOINTS in key and of in key.rpartition(CHECKPOINTS)[2].partition("/")[2]]
-        self._world.trace(None, "somebody deletes", lost)
+        self._world.trace(None, "objects are deleted", lost)
         for key in lost:
             del objects[key]
 
@@ -176,9 +176,9 @@ class _History:
 
     async def _recover(self, prefix: str) -> None:
         """
-        Deliver what recovers a job: the next schedule (or submission), and ``resume`` for what is parked.
+        Deliver what recovers a job: the next schedule (or submission), and ``resume`` for a parked one.
 
-        Of what died again and again, or was refused, the operator resumes every other.
+        Of jobs that died repeatedly, or were refused, the operator resumes every other one.
         """
         world = self._world
         scheduled = prefix == PREFIX and world.plan.arrivals[0].kind == "schedule"
@@ -190,7 +190,7 @@ class _History:
             if record is not None and (record.state == PARKED or (dead and world.plan.seed % 2)):
                 world.queue.submit("resume", record.place | {"resume": True}, times=1 + world.plan.seed % 2)
             else:
-                waits = record is not None and record.state != FANNED_OUT  # a machine that has ended is asked at once
+                waits = record is not None and record.state != FANNED_OUT  # an ended execution is asked about at once
                 await asyncio.sleep(max(0.0, record.lease_until - world.loop.time()) + 5 if record and waits else 0)
                 now = round(world.loop.time())
                 event = schedule(now, self._time(now)) if scheduled else {"prefix": prefix}
@@ -201,9 +201,9 @@ class _History:
 
     def _left(self) -> set[tuple[str, int]]:
         """
-        Return ranges of runs that ended otherwise, whose chains died at the last try of their event.
+        Return ranges of abandoned runs, whose chains died at the last try of their event.
 
-        Nobody recovers these; such an event, once more, writes a page before it hears that nobody waits for it.
+        These are never recovered; such an event, delivered again, writes a page before it learns that.
         """
         record, found = self._world.watch.view(), set[tuple[str, int]]()
         for item in self._world.table.items.values():
@@ -213,13 +213,13 @@ class _History:
         return found
 
     async def _repeat(self) -> None:
-        """Deliver again every event that was worked on: nothing may change."""
+        """Deliver each processed event again: nothing may change."""
         world = self._world
-        await asyncio.sleep(LANDED)  # what was on its way when its sender died has arrived
+        await asyncio.sleep(LANDED)  # requests under way when their sender died have arrived
         worked = {name.request_id for _, name, _ in world.lines if name is not None and name.worked}
         left = self._left()
         before = copy.deepcopy((world.bucket.objects, world.table.items, sorted(world.bucket.uploads)))
-        world.trace(None, "every event once more")
+        world.trace(None, "each event once more")
         for message in world.queue.sent:
             if message.request_id in worked and _range(message.asked) not in left:
                 world.queue.again(message)
@@ -246,6 +246,6 @@ def _line(at: float, name: str | None, words: tuple[object, ...]) -> str:
 
 
 def _range(place: Mapping[str, Any]) -> tuple[str, int] | None:
-    """Return which range of which run a payload is about, if it is about one."""
+    """Return the run and the range that a payload is about, if it is about a range."""
     share = place.get("share")
     return None if share is None else (place["job_id"], share["number"])

@@ -10,7 +10,7 @@ class VirtualLoop(BaseEventLoop):
     """
     One history's time, in seconds from 0.
 
-    It has no sockets and no threads, so what runs in it depends on nothing but the order of its timers.
+    It has no sockets and no threads, so all that runs in it depends only on the order of its timers.
     """
 
     def __init__(self) -> None:

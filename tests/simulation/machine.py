@@ -30,10 +30,10 @@ class Execution:
     """
     An execution.
 
-    :param given:   What it was started with.
-    :param done:    The ranges that are done; a redrive gives out the others.
-    :param running: Gives them out.
-    :param tokens:  Of its tasks.
+    :param given:   Its input.
+    :param done:    The finished ranges; a redrive starts the others.
+    :param running: The coroutine that starts them.
+    :param tokens:  Tokens of its tasks.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Machine:
         return {"executionArn": f"{MACHINE}:{name}"}
 
     def abort(self) -> None:
-        """Let a person abort what runs; half of that is redriven, before or after the function hears of it."""
+        """Abort running executions, as an operator does; half are redriven, before or after the function learns it."""
         for execution in self.executions.values():
             if execution.status == "RUNNING":
                 self._end(execution, "ABORTED")
@@ -107,7 +107,7 @@ class Machine:
         self.world.keep(execution.running)
 
     def _end(self, execution: Execution, status: str) -> None:
-        """End an execution; EventBridge tells the function where its job did not."""
+        """End an execution; EventBridge informs the function unless the job itself ended it."""
         execution.status = status
         self.world.trace(None, "execution", execution.name, status)
         if status == "ABORTED" and execution.running is not None:
@@ -120,7 +120,7 @@ class Machine:
 
     async def _run(self, execution: Execution) -> None:
         given = json.loads(execution.given)
-        # A plan that is gone fails the map, whose failure is caught: the gathering follows.
+        # A missing plan fails the map, and the machine catches that: the gathering follows.
         plan = self.world.bucket.objects.get(given["plan"]["key"], b"")
         items = [json.loads(line) for line in plan.splitlines()]
         room = asyncio.Semaphore(given["chains"])
@@ -137,7 +137,7 @@ class Machine:
         self._end(execution, "SUCCEEDED" if report == "send_task_success" else "FAILED")
 
     async def _task(self, execution: Execution, name: str, payload: dict[str, Any]) -> str | None:
-        """Give a task out until it is reported; return the report."""
+        """Start a task until it is reported; return the report."""
         loop = self.world.loop
         for attempt in range(ATTEMPTS):
             token = f"token-{len(self.tasks)}"

@@ -1,4 +1,4 @@
-"""What the processor would be without one of its safeguards: each is taken out while the histories are played."""
+"""The processor without one of its safeguards: each is removed while the histories are played."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Mutation:
     """
     One safeguard less.
 
-    :param without: What is taken out.
-    :param patch:   Takes it out.
+    :param without: The safeguard that is removed.
+    :param patch:   Removes it.
     :param finds:   Words of the breach that must be found.
-    :param meeting: Of what a seed draws, to meet sooner what the safeguard is for.
+    :param meeting: Replaces what a seed draws, so that the safeguard is needed sooner.
     """
 
     without: str
@@ -65,7 +65,7 @@ async def _keep_without_renewal(_: Any, work: Any) -> Any:
 
 
 async def _renew_for_ever(self: Any) -> None:
-    """Renew, and go on working when that fails."""
+    """Renew, and continue when that fails."""
     while True:
         await self._sleep(15)
         with contextlib.suppress(RetryableError):
@@ -73,19 +73,19 @@ async def _renew_for_ever(self: Any) -> None:
 
 
 async def _hand_over_unwritten(_: Any, held: Any, to: Any, *__: Any) -> Any:
-    """Call the sibling without a word in the table."""
+    """Call the sibling without a write to the table."""
     return replace(held, place=to)
 
 
 def _twice_when_unknown(real: Any, self: Any, context: Any, payload: Any) -> str | None:
     """Call the sibling again when the answer was lost, as the SDK's own retry would."""
-    told: str | None = real(self, context, payload)
-    return real(self, context, payload) if told is not None and told.startswith("sibling_unknown") else told
+    refusal: str | None = real(self, context, payload)
+    return real(self, context, payload) if refusal is not None and refusal.startswith("sibling_unknown") else refusal
 
 
 @contextlib.contextmanager
 def _without_doubt() -> Any:
-    """Go on when nobody knows the rules, or their state."""
+    """Continue when the rules, or their state, are unknown."""
 
     def around(otherwise: Any) -> Callable[..., Any]:
         def call(real: Any, self: Any, *args: Any) -> Any:
@@ -104,7 +104,7 @@ def _without_doubt() -> Any:
 
 
 async def _abort_first(real: Any, self: Any) -> Any:
-    """Delete what a run that fails has stored before that is written down."""
+    """Delete what a failing run has stored before the failure is recorded."""
     try:
         return await real(self)
     except Exception:
@@ -146,7 +146,7 @@ def _by_number(real: Any, self: Any, partition: Any) -> Any:
 
 HANGS = {"rates": Rates(call=0.02, hang=0.8)}
 DUPLICATES = {"rates": Rates(call=0.02, sibling=0.9, duplicate=0.8)}
-# A job of one chain: what a damaged checkpoint does to several chains goes round for very long before it ends.
+# A job of one chain: with several chains, a damaged checkpoint takes very many rounds.
 ALONE = {
     "config": {
         "bucket": BUCKET,
@@ -185,7 +185,7 @@ MUTATIONS = (
     ),
     Mutation("the holder in a piece's name", wrapped(S3PieceStore, "__init__", _one_holder), meeting=ALONE),
     Mutation("the order of the ranges", wrapped(range_writers.RangeWriters, "_in_order", _by_number), "order False"),
-    Mutation("the look for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None)), meeting=HANGS),
+    Mutation("the check for a commit", put(ManifestObject, "found", mock.AsyncMock(return_value=None)), meeting=HANGS),
     Mutation("the condition of the commit", wrapped(MemoryS3, "call", _unconditional), "was replaced", HANGS),
     Mutation(
         "the record before the abort",
@@ -196,7 +196,7 @@ MUTATIONS = (
     Mutation("the runs that are remembered", put(claim, "REMEMBERED_RUNS", 1)),
     Mutation("the hop budget", _guard(_max_hops=10**9), "beyond the budget"),
     Mutation("the age budget", _guard(_max_job_seconds=10**9), "at the age of", {"environment": SHORT}),
-    Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after a person's stop", {"stop_at": 20.0}),
+    Mutation("the stop flag", wrapped(guards.Guards, "check", _deaf), "after an operator's stop", {"stop_at": 20.0}),
     Mutation("the kill switch", put(SiblingsManager, "any_events_rules_enabled", lambda *_: True), "rules: "),
     Mutation(
         "the doubt of the rules", _without_doubt, "rules: unknown", {"rules_unknown": (0.0, NEVER), "rules": True}

@@ -1,8 +1,8 @@
 """
-What lies between an invocation and the world: latency, faults, partitions, and death.
+The network between an invocation and the world: latency, faults, partitions, and death.
 
 A request that has been sent is the world's: its sender may be cancelled or killed, and it still takes effect, or not,
-as the seed says. After the death of an invocation nothing that its code does sends anything.
+as the seed says. After an invocation's death its code sends nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _GIVES_UP = {
 }  # seconds until botocore has had its last try (processor/aws/clients.py)
 _STORMED = frozenset({"list_objects_v2", "put_object", "upload_part", "upload_part_copy"})
 _STORMED |= {"create_multipart_upload", "complete_multipart_upload"}
-TRIES = 6  # of botocore, until it gives a request up
+TRIES = 6  # by botocore, until it gives a request up
 
 
 class Killed(BaseException):
@@ -48,7 +48,7 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """While the network holds an invocation's requests back: until ``end``, then they arrive or are lost."""
+    """Hold an invocation's requests back until ``end``; then they arrive or are lost."""
 
     start: float
     end: float
@@ -62,11 +62,11 @@ class Invocation:
     """
     One invocation, as the world knows it.
 
-    :param holder:   Names its claim.
-    :param skew:     Seconds that its clock is wrong by.
-    :param dead:     What killed it.
-    :param accepted: Lambda took its sibling, and said so.
-    :param saw:      What the guards were told.
+    :param holder:   Name of its claim.
+    :param skew:     Error of its clock in seconds.
+    :param dead:     Cause of its death.
+    :param accepted: Lambda accepted its sibling, and said so.
+    :param saw:      Answers to its guards.
     """
 
     number: int
@@ -86,7 +86,7 @@ class Invocation:
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
     def check(self) -> None:
-        """Stop whatever a dead invocation's code still does."""
+        """Stop the code of a dead invocation."""
         if self.dead is not None:
             raise Killed(self.dead)
 
@@ -100,7 +100,7 @@ class Invocation:
 
 @dataclass(slots=True)
 class _Packet:
-    """A request on its way; ``survives`` the sender."""
+    """A request on its way; ``survives`` says whether it outlives the sender."""
 
     invocation: Invocation
     service: str
@@ -115,7 +115,7 @@ class _Packet:
 
     @property
     def orphaned(self) -> bool:
-        """Nobody waits for the answer any more."""
+        """Whether nothing waits for the answer any more."""
         return self.abandoned or self.invocation.dead is not None
 
 
@@ -123,7 +123,7 @@ class Network:
     """
     Carries requests.
 
-    :param trace: Hears what happens, as words.
+    :param trace: Called with words for each event.
     """
 
     def __init__(self, loop: VirtualLoop, random: Random, plan: Plan, trace: Callable[..., None]) -> None:
@@ -132,14 +132,14 @@ class Network:
 
     @property
     def calm(self) -> bool:
-        """No fault happens any more."""
+        """Whether the time of faults is over."""
         return self.loop.time() >= self._plan.calm_at
 
     async def request(self, invocation: Invocation, service: str, operation: str, serve: Callable[[], Any]) -> Any:
         """
         Send a request, and wait for its answer.
 
-        :param serve: What the world does when it arrives.
+        :param serve: The world's part when it arrives.
         """
         invocation.check()
         packet = self._packet(invocation, service, operation, serve)
@@ -155,7 +155,7 @@ class Network:
             invocation.check()
 
     async def pause(self, invocation: Invocation) -> None:
-        """Let what has no effect here take its time."""
+        """Take time for work without an effect here."""
         invocation.check()
         await asyncio.sleep(self._latency())
         invocation.check()
@@ -206,7 +206,7 @@ class Network:
             return
         self.orphans += packet.orphaned or packet.answer.done()
         outcome = self._serve(packet)
-        if packet.fault == "doubled":  # botocore's own second try, after an answer that it did not get
+        if packet.fault == "doubled":  # botocore's own second try, after a lost answer
             outcome = self._serve(packet)
         if packet.fault == "lost":
             outcome = ReadTimeoutError(endpoint_url=packet.service)
@@ -237,12 +237,12 @@ class Network:
 
 
 def broken_payload() -> Exception:
-    """Return what aiohttp raises when a body breaks off."""
+    """Return aiohttp's error for a body that breaks off."""
     return ClientPayloadError("Response payload is not completed")
 
 
 def task_factory(loop: asyncio.AbstractEventLoop, coro: Any, context: Any = None) -> asyncio.Task[Any]:
-    """Make a task that its invocation knows, so that it dies with it."""
+    """Create a task of its invocation, so that it dies with it."""
     task: asyncio.Task[Any] = asyncio.Task(coro, loop=loop, context=context)
     invocation = CURRENT.get(None) if context is None else context.get(CURRENT)
     if invocation is not None:

@@ -1,4 +1,4 @@
-"""What one seed draws: the job, who submits it and when, what the guards see, how bad the network is."""
+"""One seed's plan: the job, its submissions, the guards' answers, the network's faults."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NEVER = float("inf")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """
-    Chances of what goes wrong.
+    Chances of faults.
 
-    :param call:      Of a fault in one request.
-    :param kill:      Of a kill in one invocation.
-    :param hang:      Of a partition in one invocation.
-    :param sibling:   Of a fault in one invoke.
-    :param duplicate: Of a second delivery of an event.
+    :param call:      Fault in one request.
+    :param kill:      Kill of one invocation.
+    :param hang:      Partition in one invocation.
+    :param sibling:   Fault in one invoke.
+    :param duplicate: Second delivery of an event.
     """
 
     call: float = 0.0
@@ -50,25 +50,25 @@ class Plan:
     :param min_part:    Bytes; stands for S3's 5 MiB.
     :param held:        Bytes of finished ranges that stay in memory.
     :param chains:      Chains that share the job.
-    :param quickly:     Parts of which the commit may be completed whatever the time.
-    :param token_life:  After which S3 refuses a continuation token.
-    :param calm_at:     No fault happens after it.
+    :param quickly:     Parts up to which a commit may be completed whatever the time.
+    :param token_life:  Seconds after which S3 refuses a continuation token.
+    :param calm_at:     End of the faults.
     :param reserved:    Reserved concurrency.
     :param crowded:     While CloudWatch shows too many executions.
-    :param rules_off:   While every rule is off.
-    :param rules_unknown: While EventBridge refuses to be asked.
+    :param rules_off:   While each rule is off.
+    :param rules_unknown: While EventBridge refuses requests.
     :param denied:      While S3 denies the listing.
-    :param stop_at:     When a person sets the stop flag.
-    :param aborted_at:  When a person aborts the state machine's execution.
-    :param upload_lost_at: When the bucket's lifecycle rule aborts what is open.
-    :param objects_lost: When somebody deletes what of the checkpoints: words of their keys.
-    :param resumed_at: When a person resumes the job, whatever its state.
-    :param forced:  Whether submissions say ``force``.
-    :param refused: While Step Functions denies whatever is asked.
+    :param stop_at:     When an operator sets the stop flag.
+    :param aborted_at:  When an operator aborts the state machine's execution.
+    :param upload_lost_at: When the bucket's lifecycle rule aborts open uploads.
+    :param objects_lost: When objects under the checkpoint prefix are deleted, and words of their keys.
+    :param resumed_at: When an operator resumes the job, whatever its state.
+    :param forced:  Whether submissions have ``force``.
+    :param refused: While Step Functions denies each request.
     :param silent:  While Step Functions does not answer.
-    :param beside:  Prefix of another job, of some of the same keys, and when it is submitted.
-    :param older:   While a version of the function is live that has no state machine.
-    :param storm:   While S3 asks to slow down, and how many of the lists and writes fail for longer than the SDK tries.
+    :param beside:  Prefix of another job with some of the same keys, and when it is submitted.
+    :param older:   While the live version of the function has no state machine.
+    :param storm:   While S3 asks to slow down, and the share of lists and writes that fail until the SDK gives up.
     """
 
     seed: int
@@ -114,7 +114,7 @@ class Plan:
 
     @property
     def max_job_seconds(self) -> float:
-        """Age of one budget."""
+        """Seconds in one budget."""
         return float(self.environment["MAX_JOB_SECONDS"])
 
 
@@ -131,8 +131,8 @@ def draw(seed: int) -> Plan:
         timeout += 300
     compression = random.choice(["none", "gzip"])
     parts = random.random() < 0.6
-    # So few lines leave deflate at the flush alone, where real ones leave one part: more parts than a hop has time to
-    # send at its end would stand for nothing.
+    # With so few lines, deflate writes only at the flush, where a real hop has one part left: more parts than a hop has
+    # time to send at its end would be unrealistic.
     small_part = 512 if compression == "none" else 320 if shutdown > 8 else 640
     min_part = small_part if parts else 5 << 20
     calm_at = random.choice([60.0, 400.0, 1500.0, 5000.0])
@@ -204,12 +204,12 @@ def _arrivals(random: Random, calm_at: float) -> tuple[Arrival, ...]:
 
 
 def _aborted_at(random: Random, calm_at: float) -> float:
-    """Draw when an execution is aborted: soon, because most jobs are."""
+    """Draw when an execution is aborted: soon, because most jobs are short."""
     return random.choice([30.0, calm_at]) * random.random() if random.random() < 0.2 else NEVER
 
 
 def _by_hand(random: Random, calm_at: float) -> dict[str, Any]:
-    """Draw what people do, most of it soon, because most jobs are."""
+    """Draw what operators do, most of it soon, because most jobs are short."""
     soon = [random.choice([30.0, calm_at]) * random.random() for _ in range(2)]
     lost = random.choice(["-", "pieces/", "/"])  # a checkpoint's name ends with a UUID
     return {
@@ -230,7 +230,7 @@ def _storm(random: Random, calm_at: float) -> tuple[float, float, float]:
 
 
 def _beside(random: Random) -> tuple[str, float] | None:
-    """Draw whether another job lists some of the same keys, or all of them, meanwhile."""
+    """Draw whether another job lists some of the same keys, or all of them, at the same time."""
     prefix, at = (
         random.choice([f"{PREFIX}0", f"{PREFIX}00", f"{PREFIX}01"]),
         random.choice([0.0, 30.0]) * random.random(),
@@ -239,7 +239,7 @@ def _beside(random: Random) -> tuple[str, float] | None:
 
 
 def _window(random: Random, calm_at: float, chance: float) -> tuple[float, float]:
-    """Draw from when until when something holds: mostly never."""
+    """Draw the window in which something holds: mostly none."""
     if random.random() >= chance:
         return NEVER, NEVER
     start = random.uniform(0, calm_at / 3)

@@ -1,4 +1,4 @@
-"""What must hold when a history is over: the manifests, to the last key."""
+"""Invariants at the end of a history: the manifests, to the last key."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ CHECKPOINTS = ".checkpoints/"
 
 
 def manifests(world: World) -> dict[str, bytes]:
-    """Return every manifest object, by key."""
+    """Return each manifest object, by key."""
     return {key: body for key, body in world.bucket.objects.items() if CHECKPOINTS not in key}
 
 
 def prove(world: World) -> None:
-    """Check every manifest, and that each complete run has its own."""
+    """Check each manifest, and that each complete run has its own."""
     found = manifests(world)
     beside = [] if world.plan.beside is None else [world.plan.beside[0]]
-    for key, body in found.items():  # that of a run which is complete must be of its own prefix, too
+    for key, body in found.items():  # a complete run's must also be of its own prefix
         if breaches := min((_breaches(world, body, prefix) for prefix in (PREFIX, *beside)), key=len):
             world.watch.complain(None, f"{key}: {breaches[0]}")
     for job_id, item in world.watch.completed.items():
         result = json.loads(item["result"]["S"])
         if result["manifest_key"] not in found:
-            world.watch.complain(None, f"run {job_id} is complete, and has no manifest")
+            world.watch.complain(None, f"run {job_id} is complete, but has no manifest")
             continue
         body = found.pop(result["manifest_key"])
         prefix = json.loads(item["place"]["S"])["job"]["prefix"]
@@ -65,26 +65,26 @@ def _breaches(world: World, body: bytes, prefix: str) -> list[str]:
 
 
 def _says(world: World, key: str, body: bytes, result: dict[str, Any]) -> list[str]:
-    """Hold what the manifest says of itself against its bytes, and the record against both."""
-    said = world.bucket.metadata[key]
+    """Compare the manifest's metadata with its bytes, and the record with both."""
+    metadata = world.bucket.metadata[key]
     known = {"count": str(len(_lines(world, body))), "size": str(len(body)), "crc32": f"{zlib.crc32(body):08x}"}
     breaches = [
-        f"says of itself {name} {said.get(name)}, has {value}"
+        f"metadata has {name} {metadata.get(name)}, not {value}"
         for name, value in known.items()
-        if said.get(name) != value
+        if metadata.get(name) != value
     ]
-    told = {name: str(result[name]) for name in known}
-    return breaches + [f"record says {name} {told[name]}" for name in known if told[name] != said.get(name)]
+    recorded = {name: str(result[name]) for name in known}
+    return breaches + [f"record says {name} {recorded[name]}" for name in known if recorded[name] != metadata.get(name)]
 
 
 def _compare(world: World, job_id: str, result: dict[str, Any], expires_at: float, lines: list[dict[str, Any]]) -> None:
-    """Hold the record against the manifest: its count, and the first death of a URL."""
+    """Compare the record with the manifest: its count, and the first expiry of a URL."""
     if result["count"] != len(lines):
         world.watch.complain(None, f"run {job_id} counts {result['count']}, its manifest {len(lines)}")
     deaths = [_death(line["url"]) for line in lines]
     if deaths and min(deaths).timestamp() < expires_at:
         late = expires_at - min(deaths).timestamp()
-        world.watch.complain(None, f"run {job_id} is said to live {late:.0f} s longer than its first URL")
+        world.watch.complain(None, f"run {job_id} is recorded to live {late:.0f} s longer than its first URL")
 
 
 def _death(url: str) -> datetime:

@@ -25,8 +25,8 @@ class Message:
     """
     An event on its way.
 
-    :param waits: The caller waits for the answer: Lambda retries nothing.
-    :param tries: How often it was tried.
+    :param waits: The caller waits for the answer: Lambda does not retry.
+    :param tries: Number of tries so far.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Message:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """The event itself, out of the records of replays that failed, and of the state machine's."""
+        """The event itself, taken out of failed replays and of the state machine's wrapping."""
         event = self.event
         while "requestPayload" in event:
             event = event["requestPayload"]
@@ -57,7 +57,7 @@ class Queue:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs, nothing waits."""
+        """Whether nothing runs and nothing waits."""
         return not self.running and not self.pending
 
     def submit(
@@ -81,7 +81,7 @@ class Queue:
         self._after(0.0, replace(message, waits=False, tries=0))
 
     def sibling_fate(self) -> str:
-        """Draw what becomes of an invoke."""
+        """Draw the fate of an invoke."""
         if not self._strikes(self._world.plan.rates.sibling):
             return "accepted"
         fates = ["refused", "unknown, taken", "unknown, lost", "dropped", "twice", "late", "killed before"]
@@ -150,7 +150,7 @@ class Queue:
         return self._ended(invocation, main)
 
     async def _reaped(self, invocation: Invocation) -> None:
-        """Let a dead invocation's tasks fall; a living one has to have ended its own."""
+        """End a dead invocation's tasks; a live one must have ended its own."""
         left = [task for task in invocation.tasks if not task.done()]
         if left and invocation.dead is None:
             await asyncio.sleep(0)
@@ -171,7 +171,7 @@ class Queue:
             return True
         self._world.trace(invocation, "raises", type(error).__name__, str(error))
         if not isinstance(error, PresignSiblingsError):
-            self._world.watch.complain(invocation, f"raised what is not its own: {error!r}", error)
+            self._world.watch.complain(invocation, f"raised a foreign error: {error!r}", error)
         if invocation.accepted:
             self._world.watch.complain(invocation, f"raised after its sibling was accepted: {error!r}")
         return False

@@ -16,16 +16,16 @@ HISTORIES = 400
 
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.without)
-def test_without_it_a_history_breaks_that_holds_with_it(mutation: Mutation) -> None:
-    """The very same history: so the breach is the mutation's, also where the plan was changed to meet it sooner."""
+def test_a_history_needs_the_safeguard(mutation: Mutation) -> None:
+    """The same history passes with it, so the breach is the mutation's, even where the plan was changed for it."""
     seed = _missing(mutation)
-    assert seed is not None, f"{HISTORIES} histories do not miss {mutation.without}"
+    assert seed is not None, f"{HISTORIES} histories do not need {mutation.without}"
     report = play(seed, **mutation.meeting)
     assert not report.breaches, f"seed {seed} with {mutation.meeting}:\n{report}"
 
 
 def _missing(mutation: Mutation) -> int | None:
-    """Return the seed of the first history that misses it."""
+    """Return the seed of the first history that needs it."""
     with mutation.patch():
         for seed in range(HISTORIES):
             breaches = play(seed, finds=mutation.finds, **mutation.meeting).breaches

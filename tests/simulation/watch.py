@@ -1,4 +1,4 @@
-"""What must hold at every write, whoever makes it; each breach is a sentence with its time."""
+"""Invariants of each write, whichever invocation makes it; each breach is a sentence with its time."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from tests.simulation.network import Invocation
     from tests.simulation.world import World
 
-MARGIN = 10.0  # seconds; processor.lease.MARGIN, for what is under way and for clocks that differ
+MARGIN = 10.0  # seconds; processor.lease.MARGIN, for requests under way and for clocks that differ
 SKEW = 4.0  # two clocks, two seconds each
-GUARD_SECONDS = 60.0  # between a guard's answer and the hand-over, with every fault
+GUARD_SECONDS = 60.0  # between a guard's answer and the hand-over, with each fault
 WRITES = frozenset(
     {"put_object", "create_multipart_upload", "upload_part", "upload_part_copy", "complete_multipart_upload"}
 )
@@ -25,7 +25,7 @@ WRITES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A record, as its attributes say."""
+    """A record's attributes."""
 
     state: str
     job_id: str
@@ -60,10 +60,10 @@ class View:
 
 
 class Watch:
-    """Sees every write."""
+    """Checks each write."""
 
     def __init__(self, world: World) -> None:
-        from tests.simulation.world import EPOCH  # noqa: PLC0415 - the world makes its watch
+        from tests.simulation.world import EPOCH  # noqa: PLC0415 - the world creates its watch
 
         self._world, self._epoch = world, EPOCH.timestamp()
         self.breaches: list[str] = []
@@ -89,7 +89,7 @@ class Watch:
         return None if item is None else View.of(item, self._epoch)
 
     def other_recorded(self, invocation: Invocation, item: Item) -> None:
-        """See a write to the record of a range, or of another job: its holder may write to S3 as long as it says."""
+        """Check a write to the record of a range, or of another job; it says how long its holder may write to S3."""
         new = View.of(item, self._epoch)
         share = new.place.get("share")
         name = f"of {new.place['job']['prefix']}" if share is None else f"range {share['number']}"
@@ -106,7 +106,7 @@ class Watch:
         invocation.worked = invocation.worked or new.holder == invocation.holder
 
     def recorded(self, invocation: Invocation, before: Item | None, after: Item, *, claims: bool) -> None:
-        """See a write that the jobs table accepted; a claim's, or a holder's."""
+        """Check a write that the jobs table accepted, by a claim or by a holder."""
         new = View.of(after, self._epoch)
         old = View.of(before, self._epoch) if before else None
         self._world.trace(invocation, "record", new.state, f"hop {new.hop}", f"revision {after['revision']['N']}")
@@ -116,7 +116,7 @@ class Watch:
         if claims:
             self._claimed(invocation, old, new)
         elif old is None or old.holder != invocation.holder:
-            self.complain(invocation, "the ledger took a write of one that does not hold the lease")
+            self.complain(invocation, "the ledger accepted a write by an invocation that does not hold the lease")
         self._leases[invocation.number] = new.lease_until if new.state == RUNNING else self._now(invocation)
         self._in_budget(invocation, new)
         if new.state == HANDED_OVER:
@@ -129,10 +129,10 @@ class Watch:
             self._check_failure(invocation, new)
 
     def _remembered(self, invocation: Invocation, before: Item, after: Item) -> None:
-        """See a task's token written into a record that stays with its holder, whose lease may live."""
+        """Check a task's token written into a record that stays with its holder, whose lease may live."""
         others = {name for name in before if before[name] != after[name]} - {"tokens", "revision", "ttl", "written"}
         if others:
-            self.complain(invocation, f"changed {sorted(others)} of a record that another holds")
+            self.complain(invocation, f"changed {sorted(others)} of a record that another invocation holds")
 
     def _claimed(self, invocation: Invocation, old: View | None, new: View) -> None:
         invocation.worked = invocation.worked or new.state == RUNNING
@@ -157,7 +157,7 @@ class Watch:
             if new.hop != old.hop:
                 self.complain(invocation, f"went from hop {old.hop} to {new.hop} by a claim")
             if new.budget != old.budget and not invocation.resume:
-                self.complain(invocation, "opened a budget that nobody asked for")
+                self.complain(invocation, "opened a budget without a resume")
         else:
             self._check_new_run(invocation, old)
 
@@ -167,7 +167,7 @@ class Watch:
             self.complain(invocation, f"began a new run while {old.state}")
 
     def _in_budget(self, invocation: Invocation, new: View) -> None:
-        alone = self._world.plan.chains == 1  # what counts otherwise is not the hop's number
+        alone = self._world.plan.chains == 1  # with several chains, the hop's number is not what counts
         if alone and new.state in {RUNNING, HANDED_OVER} and new.hop - new.budget[0] >= self._world.plan.max_hops:
             self.complain(invocation, f"hop {new.hop} is beyond the budget that began at hop {new.budget[0]}")
 
@@ -191,10 +191,10 @@ class Watch:
             self.complain(invocation, "handed over into a crowd")
         self._after_stop = self._after_stop + 1 if new.stop else 0
         if self._after_stop > 1:
-            self.complain(invocation, "handed over again after a person's stop")
+            self.complain(invocation, "handed over again after an operator's stop")
 
     def _check_reason(self, invocation: Invocation, new: View) -> None:
-        """Parked only where a guard really tripped."""
+        """Check that a guard really tripped."""
         from datetime import datetime  # noqa: PLC0415
 
         plan, reason = self._world.plan, str(new.reason)
@@ -217,7 +217,7 @@ class Watch:
             self.complain(invocation, f"parked for {reason}, which did not happen")
 
     def _check_failure(self, invocation: Invocation, new: View) -> None:
-        """Failed only where the design says so."""
+        """Check that the design allows this failure."""
         plan = self._world.plan
         really = {
             "SourceRefusedError": plan.denied[0] <= self._world.loop.time(),
@@ -229,7 +229,7 @@ class Watch:
             self.complain(invocation, f"failed for {new.reason}, which did not happen")
 
     def s3_issued(self, invocation: Invocation, operation: str) -> None:
-        """See a request to S3 leave."""
+        """Check a request to S3 as it is sent."""
         if operation not in WRITES or invocation.dead is not None:
             return
         over = self._now(invocation) - self._leases.get(invocation.number, 0.0)
@@ -237,33 +237,33 @@ class Watch:
             self.complain(invocation, f"sends {operation} {over:.1f} s after its lease ended")
 
     def s3_served(self, invocation: Invocation, operation: str) -> None:
-        """See a request to S3 take effect."""
+        """Check a request to S3 as it takes effect."""
         over = self._now(invocation) - self._leases.get(invocation.number, 0.0)
         self.late_writes += operation in WRITES and over > MARGIN
 
     def appeared(self, key: str, body: bytes) -> None:
-        """See an object appear."""
+        """Check an object that appears."""
         if self._world.bucket.objects.get(key, body) != body:
             self.complain(None, f"{key} was replaced")
 
     def invoked(self, invocation: Invocation, payload: dict[str, Any]) -> None:
-        """See a sibling called."""
+        """Check a call of a sibling."""
         place = _of_range(payload), payload["hop"]
         if place in self._spawned:
             self.complain(invocation, f"called a second sibling for hop {payload['hop']}")
         self._spawned.add(place)
 
     def answered(self, invocation: Invocation, status_code: int, body: dict[str, Any]) -> None:
-        """See an answer."""
+        """Check an answer."""
         if status_code == 409 and body["status"] == "parked" and "resume" not in body:
-            self.complain(invocation, "parked without a way to go on")
+            self.complain(invocation, "parked without a resume payload")
         if status_code == 200 and body["job_id"] not in self.completed:
-            self.complain(invocation, "says complete, and is not")
+            self.complain(invocation, "answers complete, but is not")
 
     def _now(self, invocation: Invocation) -> float:
         return self._world.loop.time() + invocation.skew
 
 
 def _of_range(place: dict[str, Any]) -> str:
-    """Name the run, or the range of it, that a place is of."""
+    """Return a name of the run, or of its range, that a place belongs to."""
     return f"{place['job_id']} {place.get('share', {}).get('number')}"

@@ -1,4 +1,4 @@
-"""The world of one history: what all invocations share, and the processor's own code run in it."""
+"""The world of one history: the services that all invocations share, and the processor's own code run in it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class World:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.loop, self.lines = plan, VirtualLoop(), []  # type: ignore[var-annotated]
         self.loop.set_task_factory(task_factory)
-        self.loop.set_exception_handler(lambda _, __: None)  # what a dead invocation leaves
+        self.loop.set_exception_handler(lambda _, __: None)  # errors that a dead invocation leaves
         self._random, self._splits = Random(f"world {plan.seed}"), Random(f"splits {plan.seed}")
         self._deployments = [
             DeploymentSettings.from_environment({**plan.environment, "STATE_MACHINE_ARN": machine}, {})
@@ -69,7 +69,7 @@ class World:
         self._uuids = 0
 
     def trace(self, invocation: Invocation | None, *words: object) -> None:
-        """Remember what happens."""
+        """Record an event."""
         self.lines.append((self.loop.time(), invocation, words))
 
     def keep(self, task: asyncio.Task[Any]) -> None:
@@ -78,22 +78,22 @@ class World:
         task.add_done_callback(self._tasks.discard)
 
     def holds(self, window: str) -> bool:
-        """Tell whether one of the plan's windows is open."""
+        """Return whether one of the plan's windows is open."""
         start, end = getattr(self.plan, window)
         return bool(start <= self.loop.time() < end and not self.network.calm)
 
     @property
     def deployment(self) -> DeploymentSettings:
-        """The settings of the version that is live."""
+        """The settings of the live version."""
         return self._deployments[self.holds("older")]
 
     def clock(self, invocation: Invocation | None = None) -> datetime:
-        """Return the instant, as an invocation sees it."""
+        """Return the instant of an invocation's clock."""
         return EPOCH + timedelta(seconds=self.loop.time() + (invocation.skew if invocation else 0.0))
 
     @property
     def item(self) -> Item | None:
-        """The job's own record, of which every write is watched."""
+        """The job's own record; each write to it is watched."""
         return self.item_of(PREFIX)
 
     def item_of(self, prefix: str) -> Item | None:
@@ -105,7 +105,7 @@ class World:
         before = self.item
         answer = self.table.call(operation, request)
         if "#job_id = :job_id" in request.get("ConditionExpression", ""):
-            return answer  # a chain tells the job's record how far it is
+            return answer  # a chain reports its progress to the job's record
         if operation != "get_item" and not self._is_own(request):
             self.watch.other_recorded(invocation, self.table.items[_key(request)])
         elif operation != "get_item":
@@ -126,7 +126,7 @@ class World:
         return answer
 
     async def handle(self, invocation: Invocation, event: dict[str, Any]) -> None:
-        """Do what ``processor.app`` does with an event, from its reading to its end."""
+        """Do the work of ``processor.app`` on an event, from its reading to its end."""
         event = json.loads(json.dumps(event))
         await self.network.pause(invocation)
         now = self.clock(invocation)
@@ -168,7 +168,7 @@ class World:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[None]:
-        """Put the world where the processor looks for AWS."""
+        """Replace the processor's connections to AWS by the world."""
         changes = {
             (checkpoint_store, "uuid4"): self.uuid4,
             (S3PieceStore, "part"): self.plan.min_part,
@@ -191,7 +191,7 @@ class World:
         return answer
 
     def _open_listing(self, lister: Any, *args: Any) -> Any:
-        """List one chain, or ranges that are split anywhere."""
+        """List by one chain of tokens, or by ranges that are split anywhere."""
         opened = open_listing if lister.job.concurrency == 1 else splitting(self._splits, self.plan.keys)
         return opened(lister, *args)
 

@@ -43,9 +43,10 @@ def stop(job: str | None, **options: Any) -> None:
 
     A hop reads the request within 15 s, saves its checkpoint and parks: nothing is lost, and `resume` continues the
     job. --all also disables the rules, schedules and queues that start the function, and --now also sets its reserved
-    concurrency to 0. The jobs table keeps what was changed: --all --undo restores it from any machine. Without
-    such a record, --undo shows the present state and changes nothing. Where there is no table, --all shows the command
-    that undoes it, with every option.
+    concurrency to 0: Lambda then puts each event that arrives into the on-failure queue, without a try. The jobs
+    table keeps what was changed: --all --undo restores it from any machine. Without such a record, --undo shows the
+    present state and changes nothing. Where there is no table, --all shows the command that undoes it, with every
+    option.
     """
     if (job is None) is not options["everything"]:
         raise WrongUseError("name one JOB, or use --all")

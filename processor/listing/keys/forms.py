@@ -38,6 +38,7 @@ _COLUMNS = {
     "isdeletemarker": "is_delete_marker",
     "is_delete_marker": "is_delete_marker",
 }
+NULL_VERSION = "null"  # of an object from before versioning: a report of S3 Inventory leaves the cell empty
 BOM = b"\xef\xbb\xbf"
 PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
 Found = tuple[str, "Row"]
@@ -137,6 +138,8 @@ class CommaSeparated:
                 raise MalformedError("has no key")
             if self.bucket is not None and cells.get("bucket", self.bucket) != self.bucket:
                 raise MalformedError("names another bucket than the job")
+            if not self.has_head and cells.get(VERSION_ID) == "":
+                cells[VERSION_ID] = NULL_VERSION
             yield self._decoded(key), tuple(_fact(name, cells.get(name)) for name in self.names)
 
     def _decoded(self, key: str) -> str:

@@ -10,7 +10,7 @@ from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, split
 from processor.listing.keys import inventory
 from processor.listing.keys.earlier import lost
 from processor.listing.keys.files import Files
-from processor.listing.keys.forms import JsonLines, MalformedError
+from processor.listing.keys.forms import CommaSeparated, JsonLines, MalformedError
 from processor.listing.keys.object_lines import ObjectLines
 from processor.listing.keys.parquet import ParquetRows
 from processor.listing.keys.recognition import form_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from processor.listing.lister import Lister
 
 
-PLACE = "s3://"
+_PLACES = ("s3://", "s3a://", "s3n://")  # the last two are Hadoop's
 
 
 async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
@@ -79,11 +79,13 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
 async def _of_file(
     lister: Lister, file: ObjectLines, form: Form, start: int
 ) -> AsyncGenerator[tuple[list[Found], int]]:
-    is_first = start == 0
+    is_first, is_key = start == 0, _gives_keys_alone(lister, form)
     async with aclosing(file.lines(start, lister.job.page_size, quoted=form.quoted)) as read:
         async for lines, end in read:
             try:
-                found = [(_own(key, lister.job.bucket), row) for key, row in form.read(lines, is_first=is_first)]
+                found = list(form.read(lines, is_first=is_first))
+                if not is_key:
+                    found = [(_own(key, lister.job.bucket), row) for key, row in found]
             except MalformedError as error:
                 raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
             is_first = False
@@ -129,15 +131,20 @@ def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str)
     return lister.maker.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
 
 
+def _gives_keys_alone(lister: Lister, form: Form) -> bool:
+    """Whether s3://... is a key: in an earlier manifest, and where the bucket has a column of its own."""
+    return lister.job.refresh is not None or (isinstance(form, CommaSeparated) and "bucket" in form.columns)
+
+
 def _own(key: str, bucket: str) -> str:
     """
     Return a key; some lists hold it with its bucket.
 
     :raises MalformedError: That is another bucket than the job's, or no key: the URL would list the bucket.
     """
-    if not key.startswith(PLACE):
+    if not key.startswith(_PLACES):
         return key
-    named, own = split(key)
+    named, _, own = key.partition("://")[2].partition("/")
     if named != bucket:
         raise MalformedError("names another bucket than the job")
     if not own:

@@ -10,9 +10,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import SourceRefusedError
-from processor.job import SIZE
+from processor.job import SIZE, VERSION_ID
 from processor.listing.facts import as_s3_writes
-from processor.listing.keys.forms import MalformedError, columns
+from processor.listing.keys.forms import NULL_VERSION, MalformedError, columns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence
@@ -90,6 +90,8 @@ class ParquetRows:
         count = len(cells["key"])
         buckets = cells.get("bucket", [self.bucket] * count)
         latest, markers = cells.get("is_latest", [True] * count), cells.get("is_delete_marker", [False] * count)
+        if VERSION_ID in cells:
+            cells[VERSION_ID] = [version or NULL_VERSION for version in cells[VERSION_ID]]
         facts = zip(*(cells.get(name, [None] * count) for name in self.names), strict=True)
         rows = facts if self.names else iter([()] * count)
         for key, bucket, is_latest, is_marker, row in zip(cells["key"], buckets, latest, markers, rows, strict=True):

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectionClosedError,
     EndpointConnectionError,
     HTTPClientError,
@@ -55,6 +56,8 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
         (refused("PathStyleDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Tencent's COS
         (refused("InvalidPathAccess", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Volcengine's TOS
         (refused("NoSuchKey", "no"), ("the endpoint holds the bucket's name already",)),
+        (refused("InvalidToken", "malformed"), ("sign in again", "AWS_STS_REGIONAL_ENDPOINTS=regional")),
+        (ConfigParseError(path="/x/credentials"), ("/x/credentials", "UTF-8 without a byte order mark")),
         (refused("", HTTPStatusCode=502), ("status 502",)),
         (NoCredentialsError(), ("no AWS credentials", "--profile")),
         (ProfileNotFound(profile="x"), ("profile (x)", "list-profiles")),

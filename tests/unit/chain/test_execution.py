@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from processor.chain import execution
@@ -145,6 +145,7 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     compression=st.sampled_from(["none", "gzip"]),
     faults=st.lists(st.integers(1, 40), max_size=4),
 )
+@example(count=21, seed=4, cuts=[1, 3], part=1000, page_size=5, compression="gzip", faults=[19, 3])
 def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR0913 - each is drawn
     *, count: int, seed: int, cuts: list[int], part: int, page_size: int, compression: str, faults: list[int]
 ) -> None:

@@ -70,6 +70,7 @@ def comma_separated(head: Sequence[str], *rows: Sequence[object], delimiter: str
 FORMS = {
     "keys.txt": ("\r\n".join(ONE_LINE) + "\n\n").encode(),
     "keys": "\n".join(ONE_LINE).encode(),
+    "of_hadoop": "\n".join(f"s3a://reports/{key}" for key in ONE_LINE).encode(),
     "marked.txt": b"\xef\xbb\xbf" + "\n".join(ONE_LINE).encode(),
     "keys.jsonl": b"".join(json.dumps({"key": key, "size": 7, "url": "x"}).encode() + b"\n" for key in KEYS),
     "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
@@ -109,8 +110,12 @@ def test_a_key_named_twice_has_two_lines_wherever_the_job_is_cut(pages: Sequence
     rows = [("a.pdf", "v1"), ("a.pdf", "v2"), ("b.pdf", "v3"), ("a.pdf", "v2"), ("c.pdf", "v4"), ("c.pdf", "v4")]
     s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
     found = run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True, page_size=5), pages)
-    versions = [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in found]
-    assert versions == rows
+    assert versions_of(found) == rows
+
+
+def versions_of(lines: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return each line's key, with the version that its URL names."""
+    return [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in lines]
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,9 +220,11 @@ def report(rows: Sequence[Sequence[object]], **changes: Any) -> FakeS3:
     return s3
 
 
-def row(key: str, *, latest: str = "true", deleted: str = "false", bucket: str = "reports") -> list[object]:
+def row(
+    key: str, *, latest: str = "true", deleted: str = "false", bucket: str = "reports", version: str = "v1"
+) -> list[object]:
     """Return a row of a report."""
-    return [bucket, key, "v1", latest, deleted, 7, DATE, "9b2c", "STANDARD"]
+    return [bucket, key, version, latest, deleted, 7, DATE, "9b2c", "STANDARD"]
 
 
 ROWS = [row("a%2Bb+c.pdf"), row("b.pdf", latest="false"), row("c.pdf", deleted="true"), row("d.pdf"), row("%C3%A9.pdf")]
@@ -230,6 +237,22 @@ def test_inventory__a_report_gives_keys_with_their_facts() -> None:
     found = run(report(ROWS), job, [1])
     assert [line.pop("key") for line in found] == ["a+b c.pdf", "d.pdf", "\u00e9.pdf"]
     assert {tuple(line.values())[:4] for line in found} == {(7, "9b2c", DATE, "STANDARD")}
+
+
+NAMED_SO = ["s3://reports/a.pdf", "s3://others"]
+
+
+@pytest.mark.parametrize("source", ["refresh", "inventory", "csv"])
+def test_an_s3_url_as_a_key_stays_a_key_where_the_source_has_keys_alone(source: str) -> None:
+    """Some programs write to a key s3://bucket/key: refresh signed another object, or was refused."""
+    s3, job = report([row(quote_plus(key)) for key in NAMED_SO]), job_of(**INVENTORY)
+    if source == "refresh":
+        body = b"".join(json.dumps({"key": key, "url": "https://x/"}).encode() + b"\n" for key in NAMED_SO)
+        s3, job = holding("old.jsonl", body), job_of(refresh="s3://reports/old.jsonl")
+    if source == "csv":
+        body = comma_separated(["bucket", "key"], *(["reports", key] for key in NAMED_SO))
+        s3, job = holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv")
+    assert [line["key"] for line in run(s3, job)] == NAMED_SO
 
 
 @pytest.mark.parametrize(
@@ -248,7 +271,9 @@ def test_inventory__a_report_that_does_not_fit_the_job_is_refused(changes: dict[
         run(report(ROWS, **changes), job_of(**INVENTORY))
 
 
-def in_parquet(rows: Sequence[tuple[str, bool, bool]], **changes: Any) -> FakeS3:
+def in_parquet(
+    rows: Sequence[tuple[str, bool, bool]], versions: Sequence[str | None] | None = None, **changes: Any
+) -> FakeS3:
     """Return a bucket with a report of one file in Parquet, in row groups of four."""
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     at = datetime.fromisoformat(DATE)
@@ -261,7 +286,7 @@ def in_parquet(rows: Sequence[tuple[str, bool, bool]], **changes: Any) -> FakeS3
         "last_modified_date": arrow.array([at] * len(rows), arrow.timestamp("ms", tz="UTC")),
         "e_tag": [f"{number:x}" * 400 for number in range(len(rows))],
         "storage_class": ["STANDARD"] * len(rows),
-    }
+    } | ({} if versions is None else {"version_id": versions})
     written = io.BytesIO()
     parquet.write_table(arrow.table(columns), written, row_group_size=4)
     s3, body = FakeS3([]), written.getvalue()
@@ -289,6 +314,18 @@ def test_inventory__a_report_in_parquet_gives_its_keys_wherever_it_is_cut() -> N
         damaged.store("inv/data/0.parquet", broken, {}, etag(broken))
         with pytest.raises(SourceRefusedError, match="Parquet"):
             run(damaged, job)
+
+
+def test_inventory__an_object_from_before_versioning_has_the_version_null() -> None:
+    """A report of all versions leaves its version empty, and the whole job was refused for that."""
+    job = job_of(**INVENTORY, version_ids=True)
+    in_csv = report([row("a.pdf"), row("b.pdf", version=""), row("c.pdf", version="", latest="false")])
+    keys = [(key, True, False) for key in ("a.pdf", "b.pdf", "c.pdf")]
+    assert versions_of(run(in_csv, job)) == [("a.pdf", "v1"), ("b.pdf", "null")]
+    versions = versions_of(run(in_parquet(keys, ["v1", "", None]), job))
+    assert versions == [("a.pdf", "v1"), ("b.pdf", "null"), ("c.pdf", "null")]
+    with pytest.raises(SourceRefusedError, match=r"has no version of 'a\.pdf'"):  # of current versions alone
+        run(in_parquet(keys), job)
 
 
 def test_inventory__parquet_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -498,10 +498,13 @@ def test_a_download_refuses_a_destination_that_is_no_folder_of_this_machine(
     assert [path.name for path in tmp_path.iterdir()] == ["m"]
 
 
+@pytest.mark.parametrize(
+    "link", ["https://x/m?X-Amz-Signature=0123&a=b", "https://x/m?url=https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123"]
+)
 @pytest.mark.parametrize("json_", [[], ["--json"]])
-def test_a_wrong_call_shows_no_link(json_: list[str]) -> None:
-    """Its arguments may be in a log."""
-    result = CliRunner().invoke(main, ["verify", "m", "https://x/m?X-Amz-Signature=0123&a=b", *json_])
+def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:
+    """Its arguments may be in a log; a mail program may also have put the link into one of its own."""
+    result = CliRunner().invoke(main, ["verify", "m", link, *json_])
     assert (result.exit_code, "https://x/m" in result.stderr, "0123" in result.stderr) == (2, True, False)
 
 
@@ -573,6 +576,9 @@ def test_an_export_has_its_name_only_once_it_is_complete(tmp_path: Path) -> None
         pass
     for unnamed in ("", f"{tmp_path}/new/"):
         with pytest.raises(WrongUseError, match="names no file"), written_to(unnamed):
+            pass
+    for no_file in (os.devnull, str(tmp_path)):  # "or remove it" was the advice
+        with pytest.raises(WrongUseError, match="is not a new file; - is standard output"), written_to(no_file):
             pass
     assert sorted(tmp_path.iterdir()) == [other, out]
 

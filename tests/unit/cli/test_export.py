@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import resource
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from unittest.mock import MagicMock
 
 import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
+from presign_siblings.errors import NO_MEMORY
 from presign_siblings.laptop.file_pieces import FilePieceStore
+from presign_siblings.laptop.piped import copied
+from presign_siblings.manifests.location import STDIN
 from tests.manifest_lines import line, url
 from tests.unit.manifest.ranges import put
 
@@ -69,6 +74,23 @@ def test_a_full_disk_is_reported_with_the_file_concerned(tmp_path: Path) -> None
         done = CliRunner().invoke(main, ["export", str(tmp_path / "manifest.jsonl"), "--output", str(output)])
     assert (done.exit_code, done.stderr) == (1, f"presign-siblings: {output}: File too large\n")
     assert not output.exists()
+
+
+def test_a_full_disk_is_reported_with_the_copy_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python writes the last bytes once more when it closes the file, and raised the error without a name."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(200 * b"a")))
+    with full_disk(), pytest.raises(OSError, match="presign-siblings-") as raised, copied(STDIN):
+        pass
+    assert raised.value.strerror == "File too large"
+
+
+def test_a_lack_of_memory_is_reported_with_the_settings_to_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As under a cluster's ulimit -v; it was a traceback."""
+    monkeypatch.setattr("presign_siblings.cli.verify.verified", MagicMock(side_effect=MemoryError))
+    done = call(tmp_path, [line("a")], "verify")
+    assert (done.exit_code, done.stderr) == (1, f"presign-siblings: {NO_MEMORY}\n")
 
 
 def test_a_full_disk_is_reported_with_the_piece_of_a_run(tmp_path: Path) -> None:

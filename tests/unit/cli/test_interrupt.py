@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import signal
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
+from dev.checkout import REPOSITORY
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.main import main
 from presign_siblings.cli.usage import shared
@@ -98,6 +101,23 @@ def test_ctrl_c_while_a_line_is_written_is_a_stop_request_too() -> None:
     with request.heard():
         print("not signed: a.pdf", file=stream, flush=True)
     assert request.code == STOPPED
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_kill_leaves_no_copy_of_the_links(tmp_path: Path, number: signal.Signals) -> None:
+    """A pipe is first copied into a temporary file, whose links would outlive the kill."""
+    command = [sys.executable, "-m", "presign_siblings", "refresh", "-", "--to", str(tmp_path / "new.jsonl")]
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as refresh:
+        assert refresh.stdin is not None
+        assert refresh.stderr is not None
+        refresh.stdin.write(line("a.pdf"))
+        refresh.stdin.flush()
+        while not [*tmp_path.iterdir()]:
+            time.sleep(0.01)
+        refresh.send_signal(number)
+        assert refresh.stderr.read() == b"presign-siblings: stopped\n"
+    assert (refresh.returncode, [*tmp_path.iterdir()]) == (128 + number, [])
 
 
 def test_nohup_lets_a_run_continue() -> None:

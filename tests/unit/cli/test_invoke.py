@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
-from unittest.mock import MagicMock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from click.testing import CliRunner
@@ -17,13 +19,16 @@ from presign_siblings.remote import start
 from presign_siblings.remote.job_snapshot import JobSnapshot
 from presign_siblings.remote.manifest_link import page_url
 from presign_siblings.remote.start import Started
+from processor.chain.responses import Responses
 from processor.ledger import COMPLETE
-from tests.builders import record_of
+from tests.builders import record_of, run_of
 from tests.conftest import NOW
 from tests.deployed import DEPLOYED
 
 if TYPE_CHECKING:
     from presign_siblings.remote.logs import Tail
+
+RUN = run_of()
 
 
 @pytest.mark.parametrize(("count", "allow_empty", "code"), [(0, False, 3), (0, True, 0), (5, False, 0)])
@@ -70,6 +75,25 @@ def test_a_job_without_a_page_reports_the_cause() -> None:
         page_url(JobSnapshot(record_of(COMPLETE, result={"count": 5}), NOW), NOW)
 
 
+def test_the_signed_page_is_the_jobs_own_whatever_its_record_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer of the jobs table must not choose what the function, or an operator with more rights, signs."""
+    record = record_of(COMPLETE, result={"page_key": "private/salaries.pdf"})
+    own, signed = record.place.job.page_key(record.job_id), list[str]()
+
+    def sign(_: str, Params: dict[str, str], **__: object) -> str:  # noqa: N803 - boto3's
+        signed.append(Params["Key"])
+        return "https://link"
+
+    async def sign_there(*given: Any, **named: Any) -> str:
+        return sign(*given, **named)
+
+    monkeypatch.setattr("presign_siblings.connections.client", lambda _: Mock(generate_presigned_url=sign))
+    page_url(JobSnapshot(record, NOW), NOW)
+    responses = Responses(Mock(), lambda: NOW, None, Mock())
+    asyncio.run(responses.finished(record, Mock(generate_presigned_url=sign_there)))
+    assert signed == [own, record.place.job.manifest_key_of(record.job_id), own]
+
+
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     """Make every client one fake, with an existing function."""
@@ -87,6 +111,32 @@ def test_a_dry_invoke_prints_its_event_and_sends_nothing(functions: MagicMock) -
     assert (report["dry_run"], report["function"]) == (True, DEPLOYED.named)
     assert "would get job" in CliRunner().invoke(main, called).stdout
     functions.invoke.assert_not_called()
+
+
+STOPPED = replace(
+    RUN, hop=3, start_after="2026/a.pdf", checkpoint_key=f"{RUN.job.checkpoint_prefix(RUN.job_id)}000003-x"
+)
+RESUME, SIBLING = STOPPED.to_resume(), STOPPED.to_payload()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        RESUME,
+        {"event": "parked", "reason": "stopped", "resume": RESUME},
+        {"statusCode": 409, "body": json.dumps({"status": "parked", "resume": RESUME})},
+        {"timestamp": "2026-04-01T00:00:00Z", "requestPayload": SIBLING},
+        {"timestamp": "2026-04-01T00:00:00Z", "requestPayload": {"chain": SIBLING, "task_token": "t0ken"}},
+    ],
+)
+def test_invoke_accepts_every_event_that_the_function_reads(functions: MagicMock, event: dict[str, Any]) -> None:
+    """A resume payload as in the command's own example was refused; so was a record of the on-failure queue."""
+    functions.invoke.return_value = {"StatusCode": 202, "ResponseMetadata": {"RequestId": "r", "HTTPHeaders": {}}}
+    called = ["invoke", "--event", json.dumps(event), "--json"]
+    result = CliRunner().invoke(main, called)
+    assert (result.exit_code, json.loads(result.stdout)["job_key"]) == (0, RUN.job.job_key), result.output
+    assert json.loads(functions.invoke.call_args.kwargs["Payload"]) == event
+    assert "t0ken" not in CliRunner().invoke(main, [*called, "--dry-run"]).output
 
 
 def test_a_dry_resume_prints_its_event_and_sends_nothing(functions: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,6 +60,27 @@ def test_more_environment_than_lambda_takes_is_refused() -> None:
     check({**defaults(), "Prefixes": many[:2500], "KeysPlace": "lists/inbox/"})
 
 
+@pytest.mark.parametrize(
+    ("given", "fits"),
+    [
+        ({"Prefix": "reports/2026/"}, False),
+        ({"Prefix": "reports/{yyyy}/"}, False),
+        ({"Prefix": "inbox/", "AllowedPrefix": "reports/"}, False),
+        ({"Prefix": "reports/2026/", "ManifestBucket": "pdfs"}, False),
+        ({"Prefix": "reports/2026/", "ManifestBucket": "manifests"}, True),
+        ({"Prefix": ""}, True),
+    ],
+)
+def test_pdfs_among_the_manifests_are_refused(given: dict[str, str], *, fits: bool) -> None:
+    """No job lists them, and the lifecycle rule for manifests deleted them after eight days."""
+    parameters = {**defaults(), "BucketName": "pdfs", "ManifestPrefix": "reports/", **given}
+    if fits:
+        check(parameters)
+        return
+    with pytest.raises(DeployError, match="under the ManifestPrefix reports/ of the same bucket"):
+        check(parameters)
+
+
 def test_subnets_without_a_security_group_are_refused() -> None:
     """Lambda refuses them, minutes later."""
     given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}

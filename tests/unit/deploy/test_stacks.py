@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from presign_siblings.cli import console
 from presign_siblings.cli.main import main
 from presign_siblings.deploy import change_set, stacks
+from presign_siblings.remote.revoke import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,3 +164,17 @@ def test_only_failures_of_this_change_are_shown() -> None:
     cloud.events = [*now, event("Bucket", "UPDATE_FAILED"), event("s", "UPDATE_IN_PROGRESS", "arn")]
     with pytest.raises(stacks.DeployError, match=r"^stack s failed:\nRole: $"):
         stacks.wait(cloud, "s", "stack_update_complete", 0)
+
+
+def test_a_role_with_a_policy_of_revoke_is_reported_with_the_step_to_delete_it(
+    called: Callable[..., tuple[int, str]],
+) -> None:
+    """CloudFormation deletes only its own policies, and deleting the stack again failed again."""
+    cloud = Cloud(end=WaiterError("w", "failed", {}))
+    reason = "Cannot delete entity, must delete policies first. (Service: Iam, Status Code: 409)"
+    role = {"StackId": "arn", "LogicalResourceId": "Role", "ResourceStatus": "DELETE_FAILED"}
+    cloud.events = [role | {"ResourceStatusReason": reason}]
+    step = f"aws iam delete-role-policy --role-name ROLE --policy-name {POLICY}"
+    assert step in called(cloud, "deploy", "--delete", "--yes")[1]
+    cloud.events = [role]
+    assert step not in called(cloud, "deploy", "--delete", "--yes")[1]

@@ -130,6 +130,28 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
     assert made - always == resources
 
 
+@pytest.mark.parametrize(
+    ("schedule", "is_taken"),
+    [
+        ("cron(0 3 * * ? *)", True),
+        ("cron(0/15 9-17 ? * MON-FRI *)", True),
+        ("cron(0 8 L * ? 2026)", True),
+        ("rate(1 day)", True),
+        ("cron(0 3 * * * *)", False),
+        ("cron(0 3 1 * MON *)", False),
+        ("cron(0 3 ? * ? *)", False),
+        ("cron(0 3 * * *)", False),
+        ("0 3 * * *", False),
+    ],
+)
+def test_a_schedule_names_only_one_of_the_days(schedule: str, *, is_taken: bool) -> None:
+    """EventBridge needs a ? for the day of the month or of the week, and reports it in the middle of a creation."""
+    further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
+    for loaded in (LOADED, further):
+        pattern = loaded["Parameters"]["ScheduleExpression"]["AllowedPattern"]
+        assert (re.fullmatch(pattern, schedule) is not None) is is_taken
+
+
 def test_a_schedule_of_scheduler_passes_the_time_at_which_it_was_due() -> None:
     """No emulator replaces Scheduler's token. With a time in its place, the input is a job for the function."""
     schedule = RESOURCES["Schedule"]["Properties"]
@@ -416,6 +438,14 @@ def test_only_the_alarm_of_completion_fires_without_data() -> None:
     assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (1, "LessThanThreshold", "Sum")
     # CloudWatch evaluates a week at most.
     assert alarm["Period"] * LOADED["Parameters"]["CompletionHours"]["MaxValue"] <= 7 * 86400
+
+
+def test_the_alarm_of_the_hop_budget_lasts_from_hop_to_hop() -> None:
+    """A hop writes its metric at its end: each time a mail reported an end and a new start."""
+    alarm, longest = ALARMS["HopBudgetAlarm"], LOADED["Parameters"]["Timeout"]["MaxValue"]
+    assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    waits = 300  # Lambda's longest between two tries of a sibling that finds no concurrency
+    assert alarm["EvaluationPeriods"] * alarm["Period"] > longest + waits + alarm["Period"]
 
 
 @pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])

@@ -7,6 +7,7 @@ from typing import Any
 from unittest.mock import Mock, call
 
 import pytest
+from botocore.exceptions import ClientError
 from click.testing import CliRunner
 
 from presign_siblings.cli import console
@@ -23,6 +24,7 @@ class Functions:
 
     def __init__(self, releases: dict[str, str]) -> None:
         self.releases = dict(releases)
+        self.named: set[str] = set()  # by another alias
 
     def get_paginator(self, _: str) -> Any:
         found = [
@@ -35,6 +37,8 @@ class Functions:
         return {"FunctionVersion": "10"}
 
     def delete_function(self, **request: Any) -> None:
+        if request["Qualifier"] in self.named:
+            raise ClientError({"Error": {"Code": "ResourceConflictException"}}, "DeleteFunction")
         del self.releases[request["Qualifier"]]
 
 
@@ -61,6 +65,14 @@ def test_the_newest_versions_and_the_live_one_are_kept() -> None:
     functions: Any = Functions({"$LATEST": "", **{str(number): "" for number in range(1, 15)}})
     assert versions.prune(functions, "f", live="2") == ["4", "3", "1"]
     assert set(functions.releases) == {"$LATEST", "2", *(str(number) for number in range(5, 15))}
+
+
+def test_a_version_with_another_alias_is_kept() -> None:
+    """A deployment ended with Lambda's refusal to delete it, although all was done, and warned of no lifecycle rule."""
+    functions: Any = Functions({str(number): "" for number in range(1, 13)})
+    functions.named = {"2"}
+    assert versions.prune(functions, "f", live="12") == ["1"]
+    assert "2" in functions.releases
 
 
 def test_a_rollback_is_first_shown_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -457,6 +457,24 @@ def test_choices__another_notation_makes_the_same_job() -> None:
     assert job_of({"bucket": "reports", "include": "a"}).job_key != job_of({"bucket": "reports"}).job_key
 
 
+@pytest.mark.parametrize("field", ["include", "exclude"])
+@pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}"])
+def test_globs__of_other_tools_are_refused(field: str, glob: str) -> None:
+    """Read as in the AWS CLI, they left out keys in no folder, and excluded nothing: both without a word."""
+    with pytest.raises(InvalidEventError, match=f"^'{field}'.*{re.escape(glob)}"):
+        job_of({"bucket": "reports", field: ["a*", glob]})
+    literal = ["a**b", "2026/**", "x**/y", "[{]a,b}", "{a}"]
+    assert getattr(job_of({"bucket": "reports", field: literal}), field) == tuple(sorted(literal))
+
+
+def test_globs__an_exclude_that_leaves_nothing_is_refused() -> None:
+    """In the AWS CLI a later include takes some back; here the manifest was empty."""
+    with pytest.raises(InvalidEventError, match="^'EXCLUDE'.*include alone takes only what it names"):
+        job_of({"bucket": "reports", "include": "*.pdf"}, EXCLUDE="*")
+    with pytest.raises(InvalidEventError, match="^'INCLUDE'.*a glob of its own"):
+        job_of({"bucket": "reports"}, INCLUDE="*.{pdf,txt}")
+
+
 ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
 
 

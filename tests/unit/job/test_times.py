@@ -53,6 +53,7 @@ def test_duration__is_read_as_people_and_iso_8601_write_it(written: Any, seconds
         "P1DT",
         "T1H",
         "1 month",
+        "1M",  # rclone's month: a minute's links, or the objects of the last minute
         "7dd",
         True,
         1.5,

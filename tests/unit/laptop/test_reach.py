@@ -10,6 +10,7 @@ import pytest
 from presign_siblings.errors import WrongUseError
 from presign_siblings.laptop.reach import deployment, endpoint_of
 from presign_siblings.manifests.location import S3Place
+from processor.errors import InvalidEventError
 
 READERS = "arn:aws:s3:eu-west-1:123456789012:accesspoint/readers"
 
@@ -33,6 +34,21 @@ def test_an_access_point_is_signed_for_the_region_in_its_arn() -> None:
     assert endpoint_of(client("eu-west-1"), READERS) is None
     with pytest.raises(WrongUseError, match="add --region us-west-2"):
         endpoint_of(client("us-west-2"), READERS)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "rule"),
+    [
+        ("arn:aws:s3::123456789012:accesspoint:mfzwi23gnjvgw.mrap", "an access point in a region"),
+        ("arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint", "an access point in a region"),
+        ("data--use1-az4--x-s3", "must not be a directory bucket"),
+        ("My_Bucket", "must be an S3 bucket name"),
+    ],
+)
+def test_a_bucket_that_no_job_can_list_is_refused_before_any_request(bucket: str, rule: str) -> None:
+    """The SDK named its own pattern of names, or asked for a library for such a bucket."""
+    with pytest.raises(InvalidEventError, match=rule):
+        endpoint_of(client("us-east-1"), bucket)
 
 
 def test_each_bucket_of_a_run_has_the_owner_in_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,7 +69,7 @@ def test_more_manifests_than_the_first_limit_of_open_files_are_joined(tmp_path: 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
 def test_a_disk_without_room_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Instead of the output's disk, which may have room."""
-    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "r+b", 0))
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "w+b"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("a"))))
     for manifest in (str(written(tmp_path / "m", "b", "a")), "-"):
         with pytest.raises(OSError, match="No space left on device: '/.*TMPDIR"), naming("links.csv"):

@@ -174,6 +174,27 @@ def test_a_url_cut_by_the_shell_is_recognised() -> None:
             reader.opened(f"{web.address}/m?X-Amz-Algorithm=AWS4-HMAC-SHA256", MagicMock()).__enter__()
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "words", "reason"),
+    [
+        (403, "SignatureDoesNotMatch", "no match", "SignatureDoesNotMatch .* the link was changed on its way"),
+        (403, "AccessDenied", "Request has expired", "AccessDenied .* the link has expired"),
+        (400, "ExpiredToken", "expired", "ExpiredToken .* the session that signed the link has ended"),
+        (403, "", "", "HTTP 403; a presigned URL dies with its expiry or its session"),
+    ],
+)
+def test_a_refused_url_of_a_manifest_is_reported_with_the_stores_code(
+    status: int, code: str, words: str, reason: str
+) -> None:
+    """A mail had cut the link, or extended it, and the message mentioned only its expiry."""
+    body = f"<Error><Code>{code}</Code><Message>{words}</Message></Error>".encode() if code else b""
+    with serving() as web:
+        url = web.serve("/m", Answer(body, status=status))
+        with pytest.raises(CommandError, match=f"/m answered {reason}") as refused:
+            reader.opened(f"{url}?{QUERY}", MagicMock()).__enter__()
+    assert "X-Amz" not in str(refused.value)
+
+
 def test_a_manifest_with_an_invalid_content_length_is_read_to_its_end() -> None:
     """Python's own client ignores such a header; ours ended with a traceback."""
     with serving() as web:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
@@ -34,6 +35,8 @@ def test_every_line_names_the_version_of_the_code_that_wrote_it(monkeypatch: pyt
     "written",
     [
         URL,
+        f"https://safelinks.example/?url={quote(URL, safe='')}&data=1",
+        quote(quote(URL)),
         {"nested": {"url": URL}},
         [json.dumps({"url": URL})],
         {"aws_secret_access_key": "SECRETKEY", "SessionToken": "SECRETTOKEN", "accessKeyId": "SECRETKEY"},
