@@ -1,4 +1,4 @@
-"""Documents, command line and tools keep to words that no reader stumbles over."""
+"""Documents, command line and tools avoid phrases that readers stumble over."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A phrase that made readers stumble, and what to write in its place.
+# Phrases that made readers stumble, and their replacements.
 REPLACED = {
     r"\ba person\b": "an operator, a user, a recipient",
     r"\bso many\b": "a number, as many as",
@@ -28,7 +28,7 @@ REPLACED = {
 
 
 def texts() -> Iterator[Path]:
-    """Yield the files that hold words for users."""
+    """Yield the files with texts for users."""
     yield from (REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))
     yield from (REPOSITORY / "docs").rglob("*.md")
     for package in ("processor", "presign_siblings", "dev"):
