@@ -81,8 +81,8 @@ def test_a_deployment_that_will_work_has_no_notes() -> None:
         ({"BucketName": "nobody"}, "there is no bucket nobody (--bucket)"),
         ({"CodeBucket": "nobody"}, "there is no bucket nobody (--code-bucket)"),
         ({"ManifestBucket": "nobody"}, "there is no bucket nobody (--set ManifestBucket)"),
-        ({"BucketName": "far"}, "bucket far (--bucket) lies in us-west-2, and the stack goes to eu-west-1: add"),
-        ({"CodeBucket": "far"}, "bucket far (--code-bucket) lies in us-west-2"),
+        ({"BucketName": "far"}, "bucket far (--bucket) is in us-west-2, and the stack goes to eu-west-1: add"),
+        ({"CodeBucket": "far"}, "bucket far (--code-bucket) is in us-west-2"),
         ({"Prefix": "inobx/"}, "s3://reports/inobx/ holds no object (--prefix); --allow-empty deploys all the same"),
         ({"ReservedConcurrency": "901"}, "ReservedConcurrency is 901, and the account has 900 to reserve"),
     ],
@@ -97,7 +97,7 @@ def test_what_would_fail_is_reported_with_its_option(parameters: dict[str, Any],
 
 def test_all_faults_are_reported_at_once() -> None:
     """Repairing them one by one would take several runs."""
-    with pytest.raises(DeployError, match="no bucket nobody .*; .*far .* lies in us-west-2"):
+    with pytest.raises(DeployError, match="no bucket nobody .*; .*far .* is in us-west-2"):
         notes_of(Account(), BucketName="nobody", CodeBucket="far")
 
 
