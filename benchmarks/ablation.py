@@ -32,7 +32,7 @@ PARTS: dict[str, tuple[Any, str, Any] | None] = {
     "the listing's end: nearer after each miss": (split_choice, "_DOUBT", 1.0),
     "what is thought to be ahead may pay for guesses": (split_choice, "_TRUSTED", 0.0),
     "a long range continues as it came": (split_choice, "_CONTINUES", 0.0),
-    "what other ranges tell of the names to come": (KeyModel, "_each", _of_one_range),
+    "what other ranges say of the names to come": (KeyModel, "_each", _of_one_range),
 }
 
 

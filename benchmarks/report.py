@@ -50,7 +50,7 @@ operation, not only GET. obstore, minio-py and boto3 write the manifest uncompre
 obstore row compresses with the same library as ours. Over plain HTTP all of them hash what they upload, which over
 HTTPS some leave out. The network and S3's own pace are not in these figures: real S3 seldom lists more than 12,000
 keys a second in one chain, so a job on AWS waits for S3 most of the time, and what is measured here is the CPU that
-the Lambda is billed for meanwhile.
+the Lambda is billed for during that wait.
 
 The start of a command is the CPU time of a fresh process until the first byte of its first request is on its way, or to
 its end where it asks nothing: at AWS through a proxy, and where a URL is named at another store.
@@ -90,20 +90,20 @@ def cells(row: Row) -> tuple[str, ...]:
 def model_cells(model: Model) -> tuple[str, ...]:
     """Format a row of the model's table."""
     first, mapped, many = model.first, model.mapped, model.many
-    told = (
+    cells = (
         f"{first.times:.1f}",
         f"{first.bound:.1f}",
         f"{first.cost:.2f}",
         f"{mapped.times:.1f}",
         f"{mapped.cost:.3f}",
     )
-    return model.name.replace("_", " "), f"{model.objects:,}", *told, f"{many.times:.1f}", f"{many.bound:.1f}"
+    return model.name.replace("_", " "), f"{model.objects:,}", *cells, f"{many.times:.1f}", f"{many.bound:.1f}"
 
 
 def ablation_cells(found: Ablation) -> tuple[str, ...]:
     """Format a row of what the planner is without one of its parts."""
-    (least, name), told = found.worst, (f"{found.times:.2f}", f"{found.most:.2f}", f"{found.cost:.3f}")
-    return found.part, f"{least:.1f} ({name})", *told
+    (least, name), cells = found.worst, (f"{found.times:.2f}", f"{found.most:.2f}", f"{found.cost:.3f}")
+    return found.part, f"{least:.1f} ({name})", *cells
 
 
 def print_tables(findings: Findings, machine: Mapping[str, str]) -> None:

@@ -96,9 +96,11 @@ def run_job(
     _refuse_in_a_loop()
     if fields.get("page") and not str(to).startswith(S3):
         raise WrongUseError("run_job writes no page beside a file: presign-siblings export --as html writes one")
-    tell, stops = on_progress or (lambda _: None), stopping or (lambda: False)
+    on_progress, stops = on_progress or (lambda _: None), stopping or (lambda: False)
     with _in_words():
-        running, event = requested(source, str(to), fields, connections.client("s3"), tell=tell, stopping=stops)
+        running, event = requested(
+            source, str(to), fields, connections.client("s3"), on_progress=on_progress, stopping=stops
+        )
         with running.saved.alone():
             begin = running.begin(event, resume=resume)
             ended = asyncio.run(running.run(begin))

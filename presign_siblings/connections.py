@@ -42,7 +42,7 @@ OF_REACH = (
 OF_CLOUDFRONT = ("CLOUDFRONT_DOMAIN", "CLOUDFRONT_KEY_PAIR_ID", "CLOUDFRONT_SECRET", "CLOUDFRONT_HASH")
 
 # Called after each request to AWS, where a command was asked to report them.
-_HEARER: ContextVar[Callable[[str], None] | None] = ContextVar("hearer", default=None)
+_ON_REQUEST: ContextVar[Callable[[str], None] | None] = ContextVar("on_request", default=None)
 
 
 def reaching(more: Mapping[str, str] | None = None) -> DeploymentSettings:
@@ -83,7 +83,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
         ) from None
     check_proxy(made.meta.endpoint_url)
     made.meta.events.register("after-call", name_endpoint)
-    made.meta.events.register("after-call", _tell)
+    made.meta.events.register("after-call", _report)
     check_answers(made)
     if service == "s3":
         apply_settings(made, settings)
@@ -126,29 +126,29 @@ async def _open_s3(
     from processor.aws import open_s3  # noqa: PLC0415 - as above
 
     async with open_s3(endpoint_url, concurrency, signing, reach, own=own) as (made, secret):
-        made.meta.events.register("after-call", _tell)
+        made.meta.events.register("after-call", _report)
         yield made, secret
 
 
 @contextmanager
-def heard(hearer: Callable[[str], None] | None) -> Iterator[None]:
+def reporting_requests(on_request: Callable[[str], None] | None) -> Iterator[None]:
     """
     Report each request to AWS while the block runs.
 
-    :param hearer: Called with a line: operation, place, status, tries; never a query, a header or a body.
+    :param on_request: Called with a line: operation, place, status, tries; never a query, a header or a body.
     """
-    token = _HEARER.set(hearer)
+    token = _ON_REQUEST.set(on_request)
     try:
         yield
     finally:
-        _HEARER.reset(token)
+        _ON_REQUEST.reset(token)
 
 
-def _tell(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
-    hearer = _HEARER.get()
-    if hearer is None:
+def _report(http_response: Any, parsed: Mapping[str, Any], model: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+    on_request = _ON_REQUEST.get()
+    if on_request is None:
         return
     tries = parsed.get("ResponseMetadata", {}).get("RetryAttempts", 0)
     code = parsed.get("Error", {}).get("Code", "")
     line = f"{model.service_model.service_name} {model.name} at {place(http_response.url)}: {http_response.status_code}"
-    hearer(f"{line} {code}".rstrip() + f" after {tries} more tries" * bool(tries))
+    on_request(f"{line} {code}".rstrip() + f" after {tries} more tries" * bool(tries))

@@ -94,7 +94,7 @@ def _check_body(
     kind, code = response_dict["headers"].get("content-type", "no type"), str(status)
     if status in _OK:
         response_dict["status_code"], code = _FAULT, MALFORMED
-    message = f"status {status} with {len(body)} bytes of {kind}, which is no answer to {operation_model.name}"
+    message = f"status {status} with {len(body)} bytes of {kind}, which is not an answer to {operation_model.name}"
     customized_response_dict["Error"] = {"Code": code, "Message": message} | ({FOREIGN: True} if is_foreign else {})
 
 
@@ -111,7 +111,7 @@ def _check_members(
     metadata = parsed.setdefault("ResponseMetadata", {})
     status = metadata.get("HTTPStatusCode", http.status_code)
     if status in _OK and (missing := lacks(operation.name, http, parsed)):
-        message = f"status {status} without {' or '.join(missing)}, which is no answer to {operation.name}"
+        message = f"status {status} without {' or '.join(missing)}, which is not an answer to {operation.name}"
         parsed["Error"] = {"Code": MALFORMED, "Message": message}
         status = _FAULT
     elif operation.service_model.service_name == "s3" and _is_busy(status, parsed):

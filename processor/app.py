@@ -86,7 +86,7 @@ class Processor(Base):
         row = Base.get_config(name) or {}
         if setting == "dynamodb" and getattr(source, "no_ddb_access", False):
             source.no_ddb_access = None
-            raise RetryableError(f"cannot read the config row {name}: sosw's warning before says why")
+            raise RetryableError(f"cannot read the config row {name}: sosw's warning before this line says why")
         if not isinstance(row, dict):
             raise TerminalError(f"the config row {name} is not a JSON object")
         return row
@@ -163,7 +163,7 @@ class Processor(Base):
         self.__pre_call__()  # each message of a batch has its own stats
         telemetry.job(asked.run.job_id, asked.run.hop)
         if deployment.jobs_table is None and asked.run.hop == 0:
-            telemetry.warning("unfenced", reason="JOBS_TABLE is not set: duplicate deliveries are not fenced")
+            telemetry.warning("unfenced", reason="JOBS_TABLE is not set: a duplicate delivery runs the job again")
         try:
             ended = asyncio.run(self._hop(deployment, context, telemetry).run(self._claim(asked)))
         except PresignSiblingsError as error:

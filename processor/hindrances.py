@@ -38,7 +38,7 @@ def hindered(keys: Sequence[str], urls: Sequence[str]) -> dict[str, int]:
     return {reason: number for reason, number in ((DOTS, dots), (LONG, long)) if number}
 
 
-def told(numbers: Mapping[str, int]) -> dict[str, str]:
+def describe(numbers: Mapping[str, int]) -> dict[str, str]:
     """Return what hinders some links: a sentence for each reason."""
     found = dict[str, str]()
     if DOTS in numbers:
@@ -52,7 +52,7 @@ def told(numbers: Mapping[str, int]) -> dict[str, str]:
             "many proxies refuse"
         )
     if OTHER_BUCKET in numbers:
-        found[OTHER_BUCKET] = "the links of the earlier manifest are of another bucket: name that one as bucket"
+        found[OTHER_BUCKET] = "the links of the earlier manifest are for another bucket: name that one as bucket"
     if UNPINNED in numbers:
-        found[UNPINNED] = "the links of the earlier manifest name versions, and these do not: version_ids keeps them"
+        found[UNPINNED] = "the links of the earlier manifest name versions, the new ones do not: set version_ids"
     return found

@@ -1,4 +1,4 @@
-"""Code without one of its safeguards, and the test that must fail without it."""
+"""Code without one of its safeguards, and the test that must then fail."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def put(place: Any, name: str, value: Any) -> Callable[[], Patch]:
 
 
 def wrapped(place: Any, name: str, around: Callable[..., Any]) -> Callable[[], Patch]:
-    """Wrap a function in another, which gets it as its first argument."""
+    """Wrap a function: the wrapper gets it as its first argument."""
     real = getattr(place, name)
     return lambda: mock.patch.object(place, name, lambda *args, **kwargs: around(real, *args, **kwargs))
 
 
-def look_that_it_is_missed(patch: Callable[[], Patch], test: Callable[[], None]) -> None:
+def assert_the_test_misses_it(patch: Callable[[], Patch], test: Callable[[], None]) -> None:
     """
-    Check that a test passes, and that it fails without a safeguard.
+    Assert that a test passes, and that it fails without a safeguard.
 
     :param patch: Removes the safeguard.
     """

@@ -96,8 +96,8 @@ class Reader:
         return parsed
 
 
-def told(parsed: dict[str, Any] | str) -> Any:
-    """Return the lister's part of a parsed page."""
+def as_listed(parsed: dict[str, Any] | str) -> Any:
+    """Return what the lister takes from a parsed page."""
     if isinstance(parsed, str):
         return parsed
     try:

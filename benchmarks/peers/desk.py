@@ -25,7 +25,7 @@ def run(work: Work) -> int:
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         to = f"{folder}/manifest.jsonl"
         source = f"s3://{work.bucket}/{work.prefix}"
-        running, event = requested(source, to, fields, client, tell=lambda _: None, stopping=lambda: False)
+        running, event = requested(source, to, fields, client, on_progress=lambda _: None, stopping=lambda: False)
         begin = running.begin(event, resume=False, processes=work.processes)
         processes = running.processes(begin)
         if processes is not None:

@@ -94,7 +94,7 @@ class OneShot:
         except (BotoCoreError, ClientError):  # the tester ends, or the machine has slept
             self.state, self.message, self.ended = "died", "its invocation broke off", time.time()
             return
-        self.look(time.time())
+        self.sample(time.time())
         self.ended = time.time()
         if "FunctionError" in answer:
             self.state, self.message = "died", str(response.get("errorMessage", "")).split(" ", 1)[-1]
@@ -102,7 +102,7 @@ class OneShot:
             self.state = "complete"
             self.points.append((self.ended, json.loads(response["body"])["count"]))
 
-    def look(self, now: float) -> None:
+    def sample(self, now: float) -> None:
         """Count the lines in the spool file, which is in the emulator's own directory."""
         if self.state != "running":
             return

@@ -168,8 +168,8 @@ class Controller:
             raise BusyError("there is no chain to resume")
         if self.throttled:
             raise BusyError("the function is throttled: switch that off first")
-        if run.seen is not None and run.phase == PARKED:
-            run.send(start.resume_payload(run.seen, datetime.now(UTC)))
+        if run.snapshot is not None and run.phase == PARKED:
+            run.send(start.resume_payload(run.snapshot, datetime.now(UTC)))
             return
         events = self.take_lost()
         if not events:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.job_snapshot import JobSnapshot
     from processor.ledger import Record
 
-LOOK_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
+SAMPLE_SECONDS, EAGER_SECONDS, LOG_SECONDS = 0.05, 0.01, 0.3
 STARTING = "starting"  # no hop has begun yet
 OVER = frozenset({COMPLETE, FAILED})
 MAX_LINES = 5000
@@ -52,20 +52,20 @@ class Experiment:
     switch: Callable[[str, bool], None]
     began: float = field(default_factory=time.time)
     ended: float | None = None
-    seen: JobSnapshot | None = None
+    snapshot: JobSnapshot | None = None
     ranges: list[JobSnapshot] = field(default_factory=list)
     planned: int = 0
     lines: list[Line] = field(default_factory=list)
     lost: int = 0
     abandoned: threading.Event = field(default_factory=threading.Event)
     seed: OneShot | None = None
-    course: Timeline = field(init=False)
+    timeline: Timeline = field(init=False)
     _killed: set[int] = field(default_factory=set)
     _switched: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """Begin the timeline with the run."""
-        self.course = Timeline(self.settings.job.job_key, self.began)
+        self.timeline = Timeline(self.settings.job.job_key, self.began)
 
     def follow(self) -> None:
         """Invoke, and sample until everything has ended, the last log lines too; a parked chain may be resumed."""
@@ -79,7 +79,7 @@ class Experiment:
         next_log = 0.0
         while not self.abandoned.wait(self._pause()):
             now = time.time()
-            self._look(now)
+            self._sample(now)
             if now >= next_log:
                 self._read(readers)
                 next_log = now + LOG_SECONDS
@@ -91,7 +91,7 @@ class Experiment:
         settings = self.settings
         wanted = {"rule": settings.rule_off_at, "throttle": settings.throttle_at}
         due = [name for name, at in wanted.items() if at is not None and name not in self._switched]
-        return EAGER_SECONDS if due or settings.kill_hops - self._killed else LOOK_SECONDS
+        return EAGER_SECONDS if due or settings.kill_hops - self._killed else SAMPLE_SECONDS
 
     def send(self, event: dict[str, Any]) -> None:
         """Deliver an event as a schedule or a sibling does."""
@@ -99,19 +99,19 @@ class Experiment:
 
     def kill(self) -> bool:
         """Kill the runtime of the hop that works; return whether there was one."""
-        seen = self.services.jobs.get(self.settings.job.job_key)
-        return seen is not None and self._kill(seen.record)
+        snapshot = self.services.jobs.get(self.settings.job.job_key)
+        return snapshot is not None and self._kill(snapshot.record)
 
     def _kill(self, record: Record) -> bool:
         if record.state != RUNNING:
             return False
-        self.course.see(record, time.time())
+        self.timeline.observe(record, time.time())
         killed = self.faults.kill(record.job_key, record.holder)
         if killed:
-            self.course.kill(record.holder, time.time())
+            self.timeline.kill(record.holder, time.time())
         return killed
 
-    def seed_told(self) -> dict[str, Any] | None:
+    def seed_state(self) -> dict[str, Any] | None:
         """Return the seed's state as JSON values, with times since the beginning of the run."""
         if (seed := self.seed) is None:
             return None
@@ -124,14 +124,14 @@ class Experiment:
             "points": thinned([(round(at - self.began, 3), count) for at, count in list(seed.points)]),
         }
 
-    def _look(self, now: float) -> None:
-        seen = self.services.jobs.get(self.settings.job.job_key)
-        if seen is not None:
-            self.seen = seen
-            self.course.see(seen.record, now)
-            self._do_harm(seen.record)
+    def _sample(self, now: float) -> None:
+        snapshot = self.services.jobs.get(self.settings.job.job_key)
+        if snapshot is not None:
+            self.snapshot = snapshot
+            self.timeline.observe(snapshot.record, now)
+            self._do_harm(snapshot.record)
         if self.seed is not None:
-            self.seed.look(now)
+            self.seed.sample(now)
 
     def _do_harm(self, record: Record) -> None:
         """Switch on the faults that the form asks for at a hop."""
@@ -151,15 +151,15 @@ class Experiment:
         name: Any = "ApproximateNumberOfMessages"
         queue = self.services.queues.get_queue_attributes(QueueUrl=self.services.queue, AttributeNames=[name])
         self.lost = int(queue["Attributes"][name])
-        if self.seen is not None and self.settings.job.chains > 1:
-            self.ranges = self.services.jobs.ranges(self.seen.record.job_id)
-            self.planned = max(self.planned, self.seen.record.ranges)
+        if self.snapshot is not None and self.settings.job.chains > 1:
+            self.ranges = self.services.jobs.ranges(self.snapshot.record.job_id)
+            self.planned = max(self.planned, self.snapshot.record.ranges)
             for each in self.ranges:
-                self.course.see(each.record, time.time())
+                self.timeline.observe(each.record, time.time())
         for reader in readers:
             new = reader.new()
             if reader.source == "chain":
-                self.course.read(new)
+                self.timeline.read(new)
             self.lines.extend(new[: MAX_LINES - len(self.lines)])
 
     def _is_over(self, now: float) -> bool:
@@ -170,17 +170,17 @@ class Experiment:
         self.ended = self.ended or now
         if self.seed is not None and self.seed.state not in {"complete", "died"}:
             return False
-        logged = any(each.outcome == self.phase for each in self.course.attempts())
+        logged = any(each.outcome == self.phase for each in self.timeline.attempts())
         return logged or now > self.ended + LAST_LINES_SECONDS
 
     @property
     def phase(self) -> str:
         """The state of the chain in the ledger's words; ``starting`` before there is a record."""
-        return STARTING if self.seen is None else self.seen.record.state
+        return STARTING if self.snapshot is None else self.snapshot.record.state
 
     def manifest_key(self) -> str | None:
         """Return the place of the manifest, once it exists."""
-        result = None if self.seen is None or self.phase != COMPLETE else self.seen.record.result
+        result = None if self.snapshot is None or self.phase != COMPLETE else self.snapshot.record.result
         return None if result is None else str(result["manifest_key"])
 
     def manifest_url(self) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 MEDIA = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-STAND: web.AppKey[Controller] = web.AppKey("stand")
+CONTROLLER: web.AppKey[Controller] = web.AppKey("controller")
 LOOK_SECONDS, SILENCE_SECONDS = 0.2, 15.0
 PAGE_LINES = 50
 GONE = 499  # as nginx calls it: the client has closed the connection
@@ -33,7 +33,7 @@ GONE = 499  # as nginx calls it: the client has closed the connection
 def application(controller: Controller, session: Session) -> web.Application:
     """Return the server's application."""
     app = web.Application(middlewares=[access.guard(session), answered], client_max_size=objects.MAX_UPLOAD_BYTES)
-    app[STAND] = controller
+    app[CONTROLLER] = controller
     app.add_routes(
         [
             web.get("/", page),
@@ -80,7 +80,7 @@ async def page(request: web.Request) -> web.Response:
 
 async def events(request: web.Request) -> web.StreamResponse:
     """Stream events: ``state`` whenever it changes, ``lines`` as they arrive; a late client gets all of them."""
-    controller = request.app[STAND]
+    controller = request.app[CONTROLLER]
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", **access.HEADERS})
     await response.prepare(request)
     await _stream(controller, response)
@@ -111,14 +111,14 @@ async def _stream(controller: Controller, response: web.StreamResponse) -> None:
 
 async def make(request: web.Request) -> web.Response:
     """Make PDFs."""
-    controller, count = request.app[STAND], settings.pdf_count(await form(request))
+    controller, count = request.app[CONTROLLER], settings.pdf_count(await form(request))
     await asyncio.to_thread(controller.fill, lambda progress: objects.make(controller.services.s3, count, progress))
     return web.json_response({"count": controller.held.count})
 
 
 async def upload(request: web.Request) -> web.Response:
     """Upload one file: its name in the query, its bytes in the body."""
-    controller, name = request.app[STAND], validation.text("name", request.query.get("name"))
+    controller, name = request.app[CONTROLLER], validation.text("name", request.query.get("name"))
     objects.key_of(name)
     try:
         body = await request.read()
@@ -131,20 +131,20 @@ async def upload(request: web.Request) -> web.Response:
 
 async def clear(request: web.Request) -> web.Response:
     """Remove every PDF."""
-    controller = request.app[STAND]
+    controller = request.app[CONTROLLER]
     await asyncio.to_thread(controller.fill, lambda progress: objects.clear(controller.services.s3, progress))
     return web.json_response({"count": controller.held.count})
 
 
 async def start(request: web.Request) -> web.Response:
     """Start a run."""
-    number = await asyncio.to_thread(request.app[STAND].start, await form(request))
+    number = await asyncio.to_thread(request.app[CONTROLLER].start, await form(request))
     return web.json_response({"run": number}, status=202)
 
 
 async def act(name: str, request: web.Request) -> web.Response:
     """Stop, kill or resume."""
-    controller = request.app[STAND]
+    controller = request.app[CONTROLLER]
     acts: dict[str, Callable[[], None]] = {
         "stop": controller.stop,
         "kill": controller.kill,
@@ -157,7 +157,7 @@ async def act(name: str, request: web.Request) -> web.Response:
 async def switch(name: str, request: web.Request) -> web.Response:
     """Switch the rule or the throttle."""
     on = settings.switch(await form(request))
-    await asyncio.to_thread(request.app[STAND].switch, name, on)
+    await asyncio.to_thread(request.app[CONTROLLER].switch, name, on)
     return web.json_response({})
 
 
@@ -165,12 +165,12 @@ async def manifest(request: web.Request) -> web.Response:
     """Answer with lines of the manifest, which hold live URLs, so the browser must not store the answer."""
     offset = validation.integer("offset", request.query.get("offset", "0"), 0, 10**9)
     text = validation.text("text", request.query.get("text", ""))
-    return web.json_response(await asyncio.to_thread(request.app[STAND].manifest, text, offset, PAGE_LINES))
+    return web.json_response(await asyncio.to_thread(request.app[CONTROLLER].manifest, text, offset, PAGE_LINES))
 
 
 async def open_manifest(request: web.Request) -> web.Response:
     """Redirect to the manifest's own URL, as the function's answer gives it."""
-    run = request.app[STAND].run
+    run = request.app[CONTROLLER].run
     if run is None or run.manifest_key() is None:
         raise BusyError("there is no manifest yet")
     return web.Response(status=303, headers={"Location": await asyncio.to_thread(run.manifest_url)})

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 WAITING = "waiting"  # no chain has begun with it
 
 
-def told(seen: Iterable[JobSnapshot], planned: int, keys: Sequence[str], now: datetime) -> list[dict[str, Any]]:
+def describe(
+    snapshots: Iterable[JobSnapshot], planned: int, keys: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
     """
     Return each range as JSON values, in the order of the keys.
 
-    :param seen:    The records of their chains.
-    :param planned: How many ranges the job was divided into.
-    :param keys:    The keys that the manifest must hold, sorted.
+    :param snapshots: The records of their chains.
+    :param planned:   How many ranges the job was divided into.
+    :param keys:      The keys that the manifest must hold, sorted.
     """
     rows: dict[int, dict[str, Any]] = {
         number: {"number": number, "state": WAITING, "reason": "", "hop": None, "count": 0, "expected": None}
         for number in range(planned)
     }
-    for each in seen:
+    for each in snapshots:
         record, share = each.record, each.record.place.share
         if share is None:
             continue

@@ -75,7 +75,7 @@ class Timeline:
     _lines: dict[str, list[Line]] = field(default_factory=dict)
     _counts: list[tuple[float, int]] = field(default_factory=lambda: [(0.0, 0)])
 
-    def see(self, record: Record, at: float) -> None:
+    def observe(self, record: Record, at: float) -> None:
         """Note the job's record, or a range's; only the job's record counts the job's keys."""
         share = record.place.share
         if record.state == RUNNING:
@@ -126,7 +126,7 @@ class Timeline:
         """Return the keys so far."""
         return max(count for _, count in self.points())
 
-    def told(self) -> list[dict[str, Any]]:
+    def to_dicts(self) -> list[dict[str, Any]]:
         """Return the attempts as JSON values, with times since the beginning."""
         return [
             asdict(

@@ -37,7 +37,7 @@ def lines(run: Experiment, start: int) -> list[dict[str, Any]]:
 
 
 def _run(run: Experiment) -> dict[str, Any]:
-    attempts = run.course.told()
+    attempts = run.timeline.to_dicts()
     outcomes = [each["outcome"] for each in attempts]
     return {
         "number": run.number,
@@ -46,18 +46,18 @@ def _run(run: Experiment) -> dict[str, Any]:
         "timeout": run.settings.timeout,
         "expected": len(run.keys),
         "chains": run.settings.job.chains,
-        "ranges": shares.told(run.ranges, run.planned, run.keys, datetime.now(UTC)),
+        "ranges": shares.describe(run.ranges, run.planned, run.keys, datetime.now(UTC)),
         "phase": run.phase,
-        "reason": "" if run.seen is None else run.seen.record.reason or "",
+        "reason": "" if run.snapshot is None else run.snapshot.record.reason or "",
         "lost": run.lost,
-        "count": run.course.count(),
+        "count": run.timeline.count(),
         "attempts": attempts,
         "handovers": outcomes.count(ENDS["handover"]),
         "kills": outcomes.count(KILLED),
         "retries": outcomes.count(WAITED),
-        "points": run.course.points(),
-        "record": None if run.seen is None else _record(run.seen),
-        "seed": run.seed_told(),
+        "points": run.timeline.points(),
+        "record": None if run.snapshot is None else _record(run.snapshot),
+        "seed": run.seed_state(),
     }
 
 
@@ -66,5 +66,5 @@ def _line(line: Line, began: float) -> dict[str, Any]:
     return {**fields, "at": None if line.at is None else round(line.at - began, 3)}
 
 
-def _record(seen: JobSnapshot) -> dict[str, Any]:
-    return dict(sorted({**seen.record.to_item(), "written": seen.written.strftime(ISO)}.items()))
+def _record(snapshot: JobSnapshot) -> dict[str, Any]:
+    return dict(sorted({**snapshot.record.to_item(), "written": snapshot.written.strftime(ISO)}.items()))

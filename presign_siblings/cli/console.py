@@ -129,7 +129,7 @@ def _heard(*, verbose: bool) -> AbstractContextManager[None]:
         return nullcontext()
     from presign_siblings import connections  # noqa: PLC0415 - as above
 
-    return connections.heard(_print_request)
+    return connections.reporting_requests(_print_request)
 
 
 @contextmanager

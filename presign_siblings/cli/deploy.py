@@ -56,8 +56,8 @@ def _deploy(terminal: Terminal, stack: str, options: dict[str, Any]) -> None:
     before = stacks.values(cloudformation, stack)
     planned = {**defaults(), **(before or {}), **parameters}
     check(planned)
-    look = preflight.Preflight(s3, functions, planned, before)
-    for note in look.check(allow_empty=options["allow_empty"]):
+    checks = preflight.Preflight(s3, functions, planned, before)
+    for note in checks.check(allow_empty=options["allow_empty"]):
         terminal.note(f"note: {note}")
     archive = _built(terminal, options, planned)
     tags = {**TAGS, **options["tags"]} if options["tags"] else None

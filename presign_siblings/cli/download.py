@@ -72,7 +72,7 @@ def _fetched(
     """Download in this process, or in copies of it, which must begin before a thread shows the progress."""
     if number == 1:
         with _showing(terminal, found) as show:
-            return replace(download, tell=show).run(entries, parallel)
+            return replace(download, on_progress=show).run(entries, parallel)
     processes = Processes(download, download.named(entries), found.count, parallel, number)
     with _showing(terminal, found) as show:
         return processes.wait(show)

@@ -14,7 +14,7 @@ from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import naming
 from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
-from processor.hindrances import DOTS, hindered, told
+from processor.hindrances import DOTS, describe, hindered
 from processor.page import MOST_FILES, TITLE, page
 from processor.plural import plural
 
@@ -74,7 +74,7 @@ def export(  # noqa: PLR0913 - an option each
             f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "
             "or make a page of some lines, with grep or head before export -"
         )
-    for reason, text in told(watched.hindered).items():
+    for reason, text in describe(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:
             terminal.note(text)
     if output == STDOUT and not dry_run:

@@ -68,7 +68,7 @@ class StopRequest:
         """Whether a signal has come."""
         return self.code != 0
 
-    def hear(self, number: int, _frame: FrameType | None) -> None:
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Note the first signal; end the work at once at the second."""
         if self:
             raise KeyboardInterrupt
@@ -77,11 +77,11 @@ class StopRequest:
             self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Listen for the signals while the block runs."""
+    def handling_signals(self) -> Iterator[None]:
+        """Handle the signals while the block runs."""
         is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        heard = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
-        before = {number: signal.signal(number, self.hear) for number in heard}
+        signals = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
+        before = {number: signal.signal(number, self.on_signal) for number in signals}
         try:
             yield
         finally:

@@ -73,17 +73,17 @@ def resume(terminal: Terminal, jobs: tuple[str, ...], stack: str | None, functio
     # Every job is checked first: none is started when one is wrong.
     found = [table.find(name) for name in jobs]
     now = datetime.now(UTC)
-    payloads = [start.resume_payload(seen, now) for seen in found]
-    for seen, payload in zip(found, payloads, strict=True):
-        start.refuse_another(deployed, seen, payload, now)
-    for seen, payload in zip(found, payloads, strict=True):
+    payloads = [start.resume_payload(snapshot, now) for snapshot in found]
+    for snapshot, payload in zip(found, payloads, strict=True):
+        start.refuse_another(deployed, snapshot, payload, now)
+    for snapshot, payload in zip(found, payloads, strict=True):
         if options["dry_run"]:
-            _would(terminal, deployed, seen.record.job_key, payload)
+            _would(terminal, deployed, snapshot.record.job_key, payload)
             continue
-        if not seen.is_over and seen.record.stop and seen.record.state != FANNED_OUT:
-            table.set_stop(seen.record.job_key, stop=False)
+        if not snapshot.is_over and snapshot.record.stop and snapshot.record.state != FANNED_OUT:
+            table.set_stop(snapshot.record.job_key, stop=False)
         tail = _listening(terminal, deployed, options)
-        started = start.start(terminal.client("lambda"), deployed, payload, seen.record.job_key)
+        started = start.start(terminal.client("lambda"), deployed, payload, snapshot.record.job_key)
         finish(terminal, deployed, started, tail, options)
 
 
@@ -152,8 +152,8 @@ def _links(
     if not makers:
         return {}
     jobs, now = Jobs(terminal.client("dynamodb"), deployed.table()), datetime.now(UTC)
-    seen = jobs.find(str(last.get("job_id") or started.job_key))
-    return {name: make(seen, now) for name, make in makers.items()}
+    snapshot = jobs.find(str(last.get("job_id") or started.job_key))
+    return {name: make(snapshot, now) for name, make in makers.items()}
 
 
 def _show(terminal: Terminal, line: Line) -> None:

@@ -38,7 +38,7 @@ def shown(terminal: Terminal, source: str, job: Job, settings: DeploymentSetting
     :param first:  How many of the first keys to show.
     """
     with Screen(terminal, passes=True) as screen:
-        found = asyncio.run(taken(job, settings, first, lambda count: screen.tell(Progress(count))))
+        found = asyncio.run(taken(job, settings, first, lambda count: screen.report(Progress(count))))
     if terminal.json:
         terminal.result(_facts(found))
     else:

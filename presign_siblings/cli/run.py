@@ -108,10 +108,12 @@ def _run(
     stop_request, screen, began = StopRequest(terminal.note), Screen(terminal), time.monotonic()
     running, fields = _requested(terminal, source, to, options)
     seconds, wanted = options["checkpoint_seconds"], options.get("processes")
-    running = replace(running, tell=screen.tell, stopping=lambda: bool(stop_request), hop_seconds=seconds, keeps=keeps)
+    running = replace(
+        running, on_progress=screen.report, stopping=lambda: bool(stop_request), hop_seconds=seconds, keeps=keeps
+    )
     with ExitStack() as stack:
         stack.enter_context(running.saved.alone())
-        stack.enter_context(stop_request.heard())
+        stack.enter_context(stop_request.handling_signals())
         begin = running.begin(fields, resume=resume, processes=wanted or 1)
         _note_resumed(terminal, begin, wanted, resume=resume)
         if (processes := running.processes(begin, wanted)) is not None:  # before the display, which starts a thread
@@ -150,7 +152,7 @@ def _requested(terminal: Terminal, source: str, to: str, options: dict[str, Any]
         to,
         fields,
         terminal.client("s3"),
-        tell=lambda _: None,
+        on_progress=lambda _: None,
         stopping=lambda: False,
         **signing(options),
     )

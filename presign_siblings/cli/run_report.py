@@ -44,7 +44,7 @@ class Screen:
         if self._bar is not None:
             self._bar.stop()
 
-    def tell(self, progress: RunProgress) -> None:
+    def report(self, progress: RunProgress) -> None:
         """Show what the run reports."""
         if progress.warning is not None:
             self.terminal.note(progress.warning)

@@ -31,11 +31,11 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
     now = datetime.now(UTC)
     jobs = terminal.jobs(table, stack, function)
     every, ranges = jobs.latest()
-    found = [seen for seen in every if not states or seen.state(now) in states]
+    found = [snapshot for snapshot in every if not states or snapshot.state(now) in states]
     _note_unread(terminal, [*jobs.unread.values()])
-    slow = {seen.record.job_key: slowest(ranges, seen) for seen in found}
+    slow = {snapshot.record.job_key: slowest(ranges, snapshot) for snapshot in found}
     if terminal.json:
-        rows = [(seen.to_dict(now), to_dict(slow[seen.record.job_key], now)) for seen in found]
+        rows = [(snapshot.to_dict(now), to_dict(slow[snapshot.record.job_key], now)) for snapshot in found]
         terminal.result([{**job, "slowest_range": of_range} for job, of_range in rows])
         return
     if not found:
@@ -43,8 +43,8 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
         return
     has_times = terminal.out.width >= ROOMY
     lines = _table(terminal.out, has_times=has_times)
-    for seen in found:
-        lines.add_row(*_cells(seen, now, slow[seen.record.job_key], has_times=has_times))
+    for snapshot in found:
+        lines.add_row(*_cells(snapshot, now, slow[snapshot.record.job_key], has_times=has_times))
     terminal.out.print(lines)
 
 
@@ -68,29 +68,31 @@ def _table(out: Console, *, has_times: bool) -> Table:
     return lines
 
 
-def _cells(seen: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_times: bool) -> tuple[str | Text, ...]:
+def _cells(
+    snapshot: JobSnapshot, now: datetime, slow: JobSnapshot | None, *, has_times: bool
+) -> tuple[str | Text, ...]:
     from rich.text import Text  # noqa: PLC0415 - the jobs table is asked before
 
-    record, state = seen.record, seen.state(now)
-    ago = span(max(0.0, (now - seen.written).total_seconds()))
-    notes = "; ".join(filter(None, (note(seen, now), in_words(slow, now))))
+    record, state = snapshot.record, snapshot.state(now)
+    ago = span(max(0.0, (now - snapshot.written).total_seconds()))
+    notes = "; ".join(filter(None, (note(snapshot, now), in_words(slow, now))))
     return (
         record.job_key[:SHOWN_KEY],
         Text(state, COLOURS[state]),
         Text(printable(f"s3://{record.place.job.bucket}/{record.place.job.prefix}")),
         str(record.place.hop),
         f"{record.count:,}",
-        *((span(seen.seconds), ago) if has_times else ()),
+        *((span(snapshot.seconds), ago) if has_times else ()),
         Text(printable(notes)),
     )
 
 
-def note(seen: JobSnapshot, now: datetime) -> str:
+def note(snapshot: JobSnapshot, now: datetime) -> str:
     """Return a note for the operator beside the numbers."""
-    record = seen.record
+    record = snapshot.record
     if record.reason:
         return record.reason
-    if record.stop and not seen.is_over:
+    if record.stop and not snapshot.is_over:
         return "stopping"
     if record.state == FANNED_OUT:
         return f"{record.ranges_done} of {record.ranges} ranges done"

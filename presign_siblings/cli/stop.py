@@ -47,14 +47,14 @@ def _named(stack: str | None, function: str) -> str:
 
 def _one(terminal: Terminal, jobs: Jobs, name: str, options: dict[str, Any]) -> None:
     undo, dry = options["undo"], options["dry_run"]
-    seen = jobs.find(name)
+    snapshot = jobs.find(name)
     if not dry:
-        seen = jobs.set_stop(seen.record.job_key, stop=not undo)
-    record = seen.record
+        snapshot = jobs.set_stop(snapshot.record.job_key, stop=not undo)
+    record = snapshot.record
     if terminal.json:
         result = {"job_key": record.job_key, "state": record.state, "stop": record.stop}
         terminal.result(result | {"dry_run": True} if dry else result)
-    elif seen.is_over:
+    elif snapshot.is_over:
         terminal.say(f"job {record.job_id} is {record.state}: it is not under way")
     elif dry:
         terminal.say(

@@ -9,7 +9,7 @@ from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.laptop.one_url import link
 from presign_siblings.manifests.location import S3Place
-from processor.hindrances import hindered, told
+from processor.hindrances import describe, hindered
 from processor.instant import ISO
 from processor.page import is_of_session
 
@@ -34,7 +34,7 @@ def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> No
         if ends is not None:
             more = ", and dies with the session that signed it" if of_session else ""
             terminal.note(f"lives until {ends.strftime(ISO)} at most{more}")
-    for text in told(hindered([named.key], [made.url])).values():
+    for text in describe(hindered([named.key], [made.url])).values():
         terminal.note(text)
     if made.refused is not None and not terminal.json:
         terminal.note(f"{named} gives nothing: {made.refused}")

@@ -17,7 +17,7 @@ from presign_siblings.manifests.joined import counted, seekable
 from presign_siblings.manifests.location import place
 from presign_siblings.manifests.url_checks import Answers
 from presign_siblings.manifests.verify import verify as verified
-from processor.hindrances import told
+from processor.hindrances import describe
 from processor.instant import ISO
 from processor.plural import plural
 
@@ -50,7 +50,7 @@ def verify(  # noqa: PLR0913 - an option each
         for check in report.checks:
             mark = coloured("ok    ", "green") if check.passed else coloured("FAILED", "red")
             terminal.say(f"{mark} {check.name}: {printable(check.seen)}")
-        for text in told(report.hindered).values():
+        for text in describe(report.hindered).values():
             terminal.note(text)
     raise SystemExit(DONE if report.passed else UNTRUE)
 
@@ -81,7 +81,7 @@ def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, h
             datetime.now(UTC),
             sample=sample,
             concurrency=parallel,
-            tell=lambda count: show(f"{plural(count, 'line')}, {answers.count:,} fetched"),
+            on_progress=lambda count: show(f"{plural(count, 'line')}, {answers.count:,} fetched"),
         )
 
 

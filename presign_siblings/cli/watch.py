@@ -36,37 +36,38 @@ def watch(terminal: Terminal, job: str, expect: int | None, every: float, stack:
         except ClientError:  # the operator may lack the right to read the switches
             return None
 
-    seen = jobs.find(job)
-    looks = watching.looks(jobs, seen, expected=expect, every=every, switches=switches)
+    snapshot = jobs.find(job)
+    samples = watching.samples(jobs, snapshot, expected=expect, every=every, switches=switches)
     budgets = deployed.deployment
     live = terminal.out.is_terminal and not terminal.json
-    last = _live(terminal, looks, budgets) if live else _lines(terminal, looks, budgets)
-    raise SystemExit(ENDED.get(last.seen.record.state, FAILED))
+    last = _live(terminal, samples, budgets) if live else _lines(terminal, samples, budgets)
+    raise SystemExit(ENDED.get(last.snapshot.record.state, FAILED))
 
 
-def _live(terminal: Terminal, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
+def _live(terminal: Terminal, samples: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
     from rich.live import Live  # noqa: PLC0415 - the jobs table is asked before
 
     from presign_siblings.cli.watch_screen import screen  # noqa: PLC0415 - as above
 
     with Live(console=terminal.out, refresh_per_second=4) as live:
-        for look in looks:
-            live.update(screen(look, budgets))
-    return look
+        for sample in samples:
+            live.update(screen(sample, budgets))
+    return sample
 
 
-def _lines(terminal: Terminal, looks: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
+def _lines(terminal: Terminal, samples: Iterator[WatchSample], budgets: DeploymentSettings) -> WatchSample:
     """Print a line whenever something has changed."""
     before: Any = None
-    for look in looks:
-        record = look.seen.record
-        changed = (look.seen.state(look.now), record.place.hop, record.count, record.stop, record.ranges_done)
+    for sample in samples:
+        record = sample.snapshot.record
+        changed = (sample.snapshot.state(sample.now), record.place.hop, record.count, record.stop, record.ranges_done)
         if changed != before:
             before = changed
             if terminal.json:
-                terminal.result(look.to_dict(budgets))
+                terminal.result(sample.to_dict(budgets))
             else:
                 terminal.say(
-                    f"{changed[0]}: hop {record.place.hop}, {keys(look)}{ranges(record)}{slowest(look)}{why(look)}"
+                    f"{changed[0]}: hop {record.place.hop}, {keys(sample)}{ranges(record)}{slowest(sample)}"
+                    f"{why(sample)}"
                 )
-    return look
+    return sample

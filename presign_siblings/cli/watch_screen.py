@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 BAR = 40
 
 
-def screen(look: WatchSample, budgets: DeploymentSettings) -> Group:
+def screen(sample: WatchSample, budgets: DeploymentSettings) -> Group:
     """Return the screen of a sample."""
-    record, guards = look.seen.record, look.guards(budgets)
-    state, job = look.seen.state(look.now), record.place.job
+    record, guards = sample.snapshot.record, sample.guards(budgets)
+    state, job = sample.snapshot.state(sample.now), record.place.job
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_row("job", Text(f"{record.job_id}  s3://{job.bucket}/{printable(job.prefix)}"))
-    table.add_row("state", Text(state + why(look), style=COLOURS[state]))
-    table.add_row("hop", Text(f"{record.place.hop}, since {span((look.now - record.place.started).total_seconds())}"))
-    table.add_row("keys", Text(keys(look) + ranges(record)))
-    if look.slowest is not None:
-        table.add_row("", Text(in_words(look.slowest, look.now)))
-    if look.expected:
-        table.add_row("", ProgressBar(total=look.expected, completed=min(record.count, look.expected), width=BAR))
+    table.add_row("state", Text(state + why(sample), style=COLOURS[state]))
+    table.add_row("hop", Text(f"{record.place.hop}, since {span((sample.now - record.place.started).total_seconds())}"))
+    table.add_row("keys", Text(keys(sample) + ranges(record)))
+    if sample.slowest is not None:
+        table.add_row("", Text(in_words(sample.slowest, sample.now)))
+    if sample.expected:
+        table.add_row("", ProgressBar(total=sample.expected, completed=min(record.count, sample.expected), width=BAR))
     dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"
     table.add_row("URLs", Text(dying))
     table.add_row("guards", Text("\n".join(guard_lines(guards))))

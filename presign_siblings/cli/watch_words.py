@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from processor.ledger import Record
 
 
-def keys(look: WatchSample) -> str:
+def keys(sample: WatchSample) -> str:
     """Return the count of keys, the expected count, and the rate."""
-    rate = "" if look.rate is None else f", {look.rate:,.0f} keys/s"
-    of = "" if look.expected is None else f" of about {look.expected:,}"
-    left = "" if look.left is None else f", about {span(look.left.total_seconds())} left"
-    return f"{plural(look.seen.record.count, 'key')}{of}{rate}{left}"
+    rate = "" if sample.rate is None else f", {sample.rate:,.0f} keys/s"
+    of = "" if sample.expected is None else f" of about {sample.expected:,}"
+    left = "" if sample.left is None else f", about {span(sample.left.total_seconds())} left"
+    return f"{plural(sample.snapshot.record.count, 'key')}{of}{rate}{left}"
 
 
 def ranges(record: Record) -> str:
@@ -29,12 +29,12 @@ def ranges(record: Record) -> str:
     return f", {record.ranges_done} of {record.ranges} ranges done" if shared else ""
 
 
-def slowest(look: WatchSample) -> str:
+def slowest(sample: WatchSample) -> str:
     """Return which range holds the job up."""
-    range_text = in_words(look.slowest, look.now)
+    range_text = in_words(sample.slowest, sample.now)
     return range_text and f"; {range_text}"
 
 
-def why(look: WatchSample) -> str:
+def why(sample: WatchSample) -> str:
     """Return why a job has ended, where its record says so."""
-    return f" ({printable(look.seen.record.reason)})" if look.seen.record.reason else ""
+    return f" ({printable(sample.snapshot.record.reason)})" if sample.snapshot.record.reason else ""

@@ -136,7 +136,7 @@ def _shared(s3: S3Client, bucket: str, parameters: Mapping[str, str], ours: Sequ
     for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
         if each["Key"] not in {own, prefix} and not _OURS.search(each["Key"][len(prefix) :]):
             return (
-                f"warning: s3://{bucket}/{each['Key']} is no manifest. The rule {EXPIRES} deletes whatever is under "
+                f"warning: s3://{bucket}/{each['Key']} is not a manifest. The rule {EXPIRES} deletes whatever is under "
                 f"{prefix} after {parameters['ManifestExpiryDays']} days, so no rule is added"
             )
     return None

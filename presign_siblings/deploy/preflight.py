@@ -102,7 +102,7 @@ class Preflight:
                 return
         region = headers.get(_REGION, own)
         if region != own:
-            fault = f"bucket {bucket} ({option}) lies in {region}, and the stack goes to {own}: add --region {region}"
+            fault = f"bucket {bucket} ({option}) is in {region}, and the stack goes to {own}: add --region {region}"
             yield "fault", fault
 
     def _prefix(self, *, allow_empty: bool) -> Iterator[tuple[str, str]]:

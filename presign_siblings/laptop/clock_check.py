@@ -20,14 +20,14 @@ class ClockCheck:
     """
     Compares the clocks, at the first answer that has a date.
 
-    :param tell: Called with what a wrong clock does to links.
+    :param on_warning: Called with what a wrong clock does to links.
     """
 
-    tell: Callable[[str], None]
+    on_warning: Callable[[str], None]
     is_done: bool = False
 
-    def hear(self, http_response: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
-        """Hear an answer (handler of botocore's ``after-call``)."""
+    def on_answer(self, http_response: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+        """Compare the clocks at an answer (handler of botocore's ``after-call``)."""
         date = None if self.is_done else http_response.headers.get("date")
         if date is None:
             return
@@ -39,4 +39,4 @@ class ClockCheck:
         if abs(ahead) > MOST_SECONDS:
             side, effect = ("ahead of", "may answer 403 at first") if ahead > 0 else ("behind", "die that much earlier")
             off = span(60 * round(abs(ahead) / 60))
-            self.tell(f"this machine's clock is {off} {side} the server's: links signed here {effect}")
+            self.on_warning(f"this machine's clock is {off} {side} the server's: links signed here {effect}")

@@ -83,13 +83,13 @@ class Taken:
         self.folders[folder] = count + 1, before + size
 
 
-async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callable[[int], None]) -> Taken:
+async def taken(job: Job, settings: DeploymentSettings, most: int, on_progress: Callable[[int], None]) -> Taken:
     """
     List what a job takes, or read it where its source is no listing.
 
-    :param settings: From ``deployment``.
-    :param most:     How many of the first keys to return.
-    :param tell:     Called with the number of keys so far.
+    :param settings:    From ``deployment``.
+    :param most:        How many of the first keys to return.
+    :param on_progress: Called with the number of keys so far.
     :raises PresignSiblingsError: S3 refuses the listing, or the source is damaged.
     """
     from processor.listing import Lister, open_listing  # noqa: PLC0415 - one URL needs no listing
@@ -104,7 +104,7 @@ async def taken(job: Job, settings: DeploymentSettings, most: int, tell: Callabl
             while not listing.ended and (page := await listing.next(None)) is not None:
                 found.add(page.page)
                 listing.written(page)
-                tell(found.count)
+                on_progress(found.count)
     return found
 
 

@@ -44,7 +44,7 @@ class KeptClients:
             opened = self._opening().s3(endpoint_url, concurrency, signing, reach)
             self._open[arguments], _ = await self._stack.enter_async_context(opened)
             if self._check is not None:
-                self._open[arguments].meta.events.register("after-call", self._check.hear)
+                self._open[arguments].meta.events.register("after-call", self._check.on_answer)
         client = self._open[arguments]
         yield client, await secret_key(client)  # read now, since a session's key is renewed
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class ProgressTelemetry(Telemetry):
     """Reports to a caller what the function would log."""
 
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
+    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
         super().__init__("", "here", "")
-        self._tell = tell
+        self._on_progress = on_progress
 
     def event(self, name: str, **fields: object) -> None:
         """Report nothing: the answer says the same."""
@@ -28,23 +28,25 @@ class ProgressTelemetry(Telemetry):
     def warning(self, name: str, **fields: object) -> None:
         """Report a warning; the answer says that the run was parked."""
         if name == "shortfall":  # a sentence of its own
-            self._tell(Progress(warning=str(fields["reason"])))
+            self._on_progress(Progress(warning=str(fields["reason"])))
         elif name != "parked":
-            self._tell(Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}"))
+            self._on_progress(
+                Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}")
+            )
 
     def listing_paused(self, reason: str) -> None:
         """Report a request that has failed for now."""
-        self._tell(Progress(warning=f"{reason}; trying again"))
+        self._on_progress(Progress(warning=f"{reason}; trying again"))
 
     writing_paused = listing_paused
 
     def page(self, counts: Counts, listed: int) -> None:  # noqa: ARG002 - the base class's
         """Report a page that is written."""
-        self._tell(Progress(counts.count, counts.pages))
+        self._on_progress(Progress(counts.count, counts.pages))
 
     def presign_error(self, key: str, reason: str) -> None:
         """Report a key that could not be signed."""
-        self._tell(Progress(key=(key, reason)))
+        self._on_progress(Progress(key=(key, reason)))
 
 
 class LocalSiblings:

@@ -36,21 +36,21 @@ class LocalHops:
     """
     Hops of a run, or of one of its ranges.
 
-    :param connections: Opens the pipeline's clients.
-    :param saved:       Where a place saves its checkpoint.
-    :param file:        The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
-    :param tell:        Called with the progress.
-    :param stopping:    Whether the operator asked to stop; asked after each page.
-    :param hop_seconds: How long a hop works.
+    :param connections:  Opens the pipeline's clients.
+    :param saved:        Where a place saves its checkpoint.
+    :param file:         The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
+    :param on_progress:  Called with the progress.
+    :param stopping:     Whether the operator asked to stop; asked after each page.
+    :param hop_seconds:  How long a hop works.
     :param distribution: CloudFront's, for a job whose URLs it signs.
-    :param fan_out:     Gives the ranges of a run to several processes.
+    :param fan_out:      Gives the ranges of a run to several processes.
     """
 
     deployment: DeploymentSettings
     connections: Connections
     saved: Callable[[SiblingPayload], CheckpointFile]
     file: Path | None
-    tell: Callable[[Progress], None]
+    on_progress: Callable[[Progress], None]
     stopping: Callable[[], bool]
     hop_seconds: float
     distribution: Callable[[Job], Distribution | None]
@@ -78,7 +78,7 @@ class LocalHops:
         return Hop(
             context=TimeSlice(self.hop_seconds, self.stopping),
             deployment=self.deployment,
-            telemetry=ProgressTelemetry(self.tell),
+            telemetry=ProgressTelemetry(self.on_progress),
             siblings=lambda: local,
             clock=lambda: datetime.now(UTC),
             connections=self.connections,

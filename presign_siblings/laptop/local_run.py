@@ -43,22 +43,22 @@ class LocalRun:
     """
     A run on this machine.
 
-    :param deployment:  From ``deployment``.
-    :param connections: Opens the pipeline's clients.
-    :param saved:       Where the run saves its checkpoint.
-    :param file:        The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
-    :param tell:        Called with the progress.
-    :param stopping:    Whether the operator asked to stop; asked after each page.
+    :param deployment:   From ``deployment``.
+    :param connections:  Opens the pipeline's clients.
+    :param saved:        Where the run saves its checkpoint.
+    :param file:         The manifest's file; ``None`` writes the manifest to S3, to the place that the job names.
+    :param on_progress:  Called with the progress.
+    :param stopping:     Whether the operator asked to stop; asked after each page.
     :param distribution: CloudFront's, for a job whose URLs it signs.
-    :param hop_seconds: How long a hop works; no more than this is lost when the process is killed.
-    :param keeps:       Whether an incomplete run is kept, to be continued: not where its source is a pipe.
+    :param hop_seconds:  How long a hop works; no more than this is lost when the process is killed.
+    :param keeps:        Whether an incomplete run is kept, to be continued: not where its source is a pipe.
     """
 
     deployment: DeploymentSettings
     connections: Connections
     saved: CheckpointFile
     file: Path | None
-    tell: Callable[[Progress], None]
+    on_progress: Callable[[Progress], None]
     stopping: Callable[[], bool]
     hop_seconds: float = HOP_SECONDS
     keeps: bool = True
@@ -131,7 +131,7 @@ class LocalRun:
         settings = Settings(
             self.deployment, self.saved, self.file, place.job.concurrency, self.hop_seconds, self.distribution
         )
-        return Processes(number or place.job.chains, settings, self.tell, self.stopping)
+        return Processes(number or place.job.chains, settings, self.on_progress, self.stopping)
 
     async def run(self, place: SiblingPayload, processes: Processes | None = None) -> Response:
         """
@@ -139,14 +139,14 @@ class LocalRun:
 
         :raises PresignSiblingsError: The run failed; unless the failure is final, ``resume`` continues the run.
         """
-        check = ClockCheck(lambda text: self.tell(Progress(warning=text)))
+        check = ClockCheck(lambda text: self.on_progress(Progress(warning=text)))
         files, clients = self._files, KeptClients(lambda: self.connections, check)
         hops = LocalHops(
             deployment=self.deployment,
             connections=clients.connections,
             saved=lambda of: self.saved if of.share is None else files.of(of.share.number),
             file=self.file,
-            tell=self.tell,
+            on_progress=self.on_progress,
             stopping=self.stopping,
             hop_seconds=self.hop_seconds,
             distribution=self.distribution,

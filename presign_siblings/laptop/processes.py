@@ -32,15 +32,15 @@ class Processes:
     """
     The processes of a run. Start them before any thread: a forked process has one thread alone.
 
-    :param settings: What they have in common.
-    :param tell:     Called with the progress of all processes.
-    :param stopping: Whether the operator asked to stop.
+    :param settings:    What they have in common.
+    :param on_progress: Called with the progress of all processes.
+    :param stopping:    Whether the operator asked to stop.
     """
 
     def __init__(
-        self, number: int, settings: Settings, tell: Callable[[Progress], None], stopping: Callable[[], bool]
+        self, number: int, settings: Settings, on_progress: Callable[[Progress], None], stopping: Callable[[], bool]
     ) -> None:
-        self._tell, self._stopping = tell, stopping
+        self._on_progress, self._stopping = on_progress, stopping
         self._connections, self._processes = list[Connection](), list[Any]()
         context: Any = multiprocessing.get_context(METHOD)
         gc.freeze()  # the collector must not touch what the copies share, so that it stays shared
@@ -88,7 +88,7 @@ class Processes:
         :return: Why some are not done; ``UNEVEN``: one process was out of work, and the rest is to be divided again.
         :raises PresignSiblingsError: A range has failed; the others have saved what they did.
         """
-        total, waiting = TotalProgress(self._tell, before), deque(places)
+        total, waiting = TotalProgress(self._on_progress, before), deque(places)
         busy, ends = dict[Connection, int](), list[Ended]()
         stopped, idle = None, Idle(len(self._connections), patience)
         for connection in self._connections:
@@ -102,7 +102,7 @@ class Processes:
             for connection in cast("list[Connection]", wait(list(busy), seconds)):
                 message = _heard(connection)
                 if isinstance(message, Progress):
-                    total.hear(busy[connection], message)
+                    total.update(busy[connection], message)
                     continue
                 ends.append(message)
                 del busy[connection]

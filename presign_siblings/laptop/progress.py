@@ -33,19 +33,19 @@ class TotalProgress:
     :param before: Keys and pages of earlier ranges.
     """
 
-    def __init__(self, tell: Callable[[Progress], None], before: Progress) -> None:
-        self._tell, self._ranges = tell, {-1: before}
+    def __init__(self, on_progress: Callable[[Progress], None], before: Progress) -> None:
+        self._on_progress, self._ranges = on_progress, {-1: before}
         self._warnings = set[str]()
 
-    def hear(self, number: int, progress: Progress) -> None:
+    def update(self, number: int, progress: Progress) -> None:
         """Report the sum of all ranges, each key that could not be signed, and each warning once."""
         if progress.warning is not None:
             if progress.warning not in self._warnings:
                 self._warnings.add(progress.warning)
-                self._tell(progress)
+                self._on_progress(progress)
         elif progress.key is not None:
-            self._tell(progress)
+            self._on_progress(progress)
         else:
             self._ranges[number] = progress
             parts = self._ranges.values()
-            self._tell(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))
+            self._on_progress(Progress(sum(part.count for part in parts), sum(part.pages for part in parts)))

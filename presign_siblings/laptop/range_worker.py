@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DONE, PARKED, FAILED, LOST = "done", "parked", "failed", "lost"
 WARM_UP = "warm up"
-TELL_SECONDS = 0.1
+REPORT_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,31 +66,31 @@ class Ended:
     why: str = ""
 
 
-class Teller:
+class ProgressReporter:
     """
     Reports the progress to the first process, no more often than a reader can follow.
 
-    :param tell: Called with what is reported.
+    :param report: Called with what is reported.
     """
 
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
-        self._tell, self._at = tell, 0.0
+    def __init__(self, report: Callable[[Progress], None]) -> None:
+        self._report, self._at = report, 0.0
         self._held: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
         """Report warnings and keys at once, and numbers ten times a second."""
         is_number = progress.key is None and progress.warning is None
-        if is_number and time.monotonic() < self._at + TELL_SECONDS:
+        if is_number and time.monotonic() < self._at + REPORT_SECONDS:
             self._held = progress
             return
-        self._tell(progress)
+        self._report(progress)
         if is_number:
             self._held, self._at = None, time.monotonic()
 
-    def last(self) -> None:
+    def flush(self) -> None:
         """Report the numbers that are still held back."""
         if self._held is not None:
-            self._tell(self._held)
+            self._report(self._held)
 
 
 def work(connection: Connection, others: Sequence[Connection], settings: Settings) -> None:
@@ -146,7 +146,7 @@ def _worked(
 ) -> Ended:
     """Work on one range, from where it was saved."""
     assert place.share is not None  # noqa: S101 - the place of a range
-    files, teller = RangeFiles(settings.saved, settings.deployment), Teller(connection.send)
+    files, reporter = RangeFiles(settings.saved, settings.deployment), ProgressReporter(connection.send)
     saved = files.of(place.share.number)
     try:
         hops = LocalHops(
@@ -154,7 +154,7 @@ def _worked(
             connections=clients.connections,
             saved=lambda _: saved,
             file=settings.file,
-            tell=teller,
+            on_progress=reporter,
             stopping=connection.poll,
             hop_seconds=settings.hop_seconds,
             distribution=settings.distribution,
@@ -166,5 +166,5 @@ def _worked(
         return Ended(LOST, str(error))
     except OSError as error:  # of a file; or the first process is gone, and hears nothing
         return Ended(LOST, why(error))
-    teller.last()
+    reporter.flush()
     return Ended(DONE) if ended.status is Status.CONTINUED else Ended(PARKED, str(ended.body["reason"]))

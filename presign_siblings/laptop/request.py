@@ -28,7 +28,7 @@ def requested(  # noqa: PLR0913 - a command's arguments
     fields: Mapping[str, Any],
     s3: S3Client,
     *,
-    tell: Callable[[Progress], None],
+    on_progress: Callable[[Progress], None],
     stopping: Callable[[], bool],
     key_file: str | None = None,
     variables: Mapping[str, str] | None = None,
@@ -57,7 +57,7 @@ def requested(  # noqa: PLR0913 - a command's arguments
         connections=connections.connections(),
         saved=saved_at(file, event, endpoint_url),
         file=file,
-        tell=tell,
+        on_progress=on_progress,
         stopping=stopping,
         distribution=partial(distribution, settings, key_file=key_file),
     )

@@ -43,14 +43,14 @@ class Download:
     """
     A download under way.
 
-    :param tell:   Called with the progress, at least at each file.
-    :param streak: When to give up.
-    :param take:   Which keys to fetch.
+    :param on_progress: Called with the progress, at least at each file.
+    :param streak:      When to give up.
+    :param take:        Which keys to fetch.
     """
 
     folder: Folder
     fetcher: Fetcher
-    tell: Callable[[Downloaded], None] = lambda _: None
+    on_progress: Callable[[Downloaded], None] = lambda _: None
     streak: Streak = field(default_factory=Streak)
     take: Callable[[str], bool] = lambda _: True
     so_far: Downloaded = field(default_factory=Downloaded)
@@ -109,11 +109,11 @@ class Download:
                 raise CommandError(f"{self.folder.path} was removed while files came into it") from error
             with self.lock:
                 self._note_failure(entry, error)
-                self.tell(self.so_far)
+                self.on_progress(self.so_far)
         else:
             with self.lock:
                 self._note(entry, got)
-                self.tell(self.so_far)
+                self.on_progress(self.so_far)
 
     def _note_failure(self, entry: Entry, error: FetchError | StrangerError | OSError) -> None:
         if isinstance(error, FetchError):
@@ -143,7 +143,7 @@ class Download:
             place.forget()  # partial bytes of an object that was replaced for a while
             return None
         if size is not None:
-            facts = yield from again(lambda: self.fetcher.telling(entry.url))
+            facts = yield from again(lambda: self.fetcher.read_facts(entry.url))
             known = self._md5(place, facts)
             if known is not None and self._is_there(facts, known):
                 place.forget()
@@ -192,7 +192,7 @@ class Download:
                 with self.lock:
                     self.so_far.under_way += came - reported
                     reported = came
-                    self.tell(self.so_far)
+                    self.on_progress(self.so_far)
 
         try:
             yield count

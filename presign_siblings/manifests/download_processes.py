@@ -76,7 +76,7 @@ class Processes:
                 break  # the others take all the shares
             if not child:
                 os.close(self._life)
-                mine = replace(download, tell=self._counter(each))
+                mine = replace(download, on_progress=self._counter(each))
                 _work(answer, life[0], lambda: mine.fetch(_share(entries, shares, lines), threads))  # noqa: B023 - now
             os.close(answer)
             self._answers[answers] = child, os.fdopen(answers, "rb")
@@ -100,17 +100,17 @@ class Processes:
         """Return the function by which a copy reports its progress."""
         counts, first = self._counts, number * len(COUNTS)
 
-        def tell(so_far: Downloaded) -> None:
+        def report(so_far: Downloaded) -> None:
             for at, name in enumerate(COUNTS, first):
                 counts[at] = getattr(so_far, name)
 
-        return tell
+        return report
 
-    def wait(self, tell: Callable[[Downloaded], None]) -> Downloaded:
+    def wait(self, on_progress: Callable[[Downloaded], None]) -> Downloaded:
         """
         Wait until all is done; when one fails, or the caller is interrupted, the others stop.
 
-        :param tell: Called now and then with the progress of all copies.
+        :param on_progress: Called now and then with the progress of all copies.
         :raises CommandError: A copy has ended without an answer.
         """
         done, poll = Downloaded(), select.poll()
@@ -121,7 +121,7 @@ class Processes:
                 for ready, _ in poll.poll(POLL_SECONDS * MILLISECONDS):
                     poll.unregister(ready)
                     done.add(self._answer(ready))
-                tell(self._so_far())
+                on_progress(self._so_far())
         finally:
             os.close(self._life)
             for child, file in self._answers.values():

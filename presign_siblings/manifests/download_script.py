@@ -54,7 +54,7 @@ class Failed(Exception):
     """The object did not come; another try may help."""
 
 
-def tell(text):
+def report(text):
     """Write to standard error; if that fails, the download continues, and the exit code gives the result."""
     try:
         sys.stderr.write(text)
@@ -78,7 +78,7 @@ class Progress:
             self.kept += kept
             self.fetched += not kept
             self.size += 0 if kept else size
-            self._tell()
+            self._report()
 
     def failed(self, name, reason):
         with self.lock:
@@ -86,17 +86,17 @@ class Progress:
                 self.in_a_row = self.in_a_row + 1 if reason == self.reason else 1
                 self.reason = reason
             self.failures.append((name, reason))
-            self._tell()
+            self._report()
 
     @property
     def hopeless(self):
         of_objects = self.reason in [ADVICE[code] for code in ("InvalidObjectState", "NoSuchKey", "SSE-C")]
         return self.in_a_row >= (OF_OBJECTS if of_objects else EQUAL_REFUSALS)
 
-    def _tell(self):
+    def _report(self):
         if self.show and time.monotonic() - self.shown_at > 0.2:
             self.shown_at = time.monotonic()
-            tell("\r%s " % self)
+            report("\r%s " % self)
 
     def __str__(self):
         parts = "%d fetched (%.1f MB), %d there already, %d failed"
@@ -383,32 +383,32 @@ def main():
         sys.stderr = open(os.devnull, "w")
     script = os.path.abspath(globals().get("__file__") or "<stdin>")
     if not os.path.isfile(script):
-        tell("the list is read from this script: store it in a file, and run that\n")
+        report("the list is read from this script: store it in a file, and run that\n")
         return 1
     if is_cut(script):
-        tell("the end of this script is missing: copy it again, or ask for it again\n")
+        report("the end of this script is missing: copy it again, or ask for it again\n")
         return 1
     try:
         os.makedirs(arguments.folder, exist_ok=True)
         if not is_alone(arguments.folder):
-            tell("another download works in %s: try again when it has ended\n" % arguments.folder)
+            report("another download works in %s: try again when it has ended\n" % arguments.folder)
             return 1
         folding = folds(arguments.folder) or sys.platform == "darwin"  # macOS takes any two forms of é for one
     except OSError as error:
-        tell("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
+        report("the folder %s cannot be used: %s\n" % (arguments.folder, error.strerror))
         return 1
     progress = Progress(sys.stderr.isatty())
     items = listed(script, arguments.only)
     try:
         work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
-        tell("\nstopped; run it again to continue\n")
+        report("\nstopped; run it again to continue\n")
         os._exit(130)  # the threads would else finish what they have begun
-    tell("\r%s\n" % progress)
+    report("\r%s\n" % progress)
     for name, reason in progress.failures:
-        tell("  %s: %s\n" % (name, reason))
+        report("  %s: %s\n" % (name, reason))
     if progress.hopeless:
-        tell("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
+        report("stopped: %d files in a row failed for the same reason; the rest was not tried\n" % progress.in_a_row)
     return 1 if progress.failures else 0
 
 
@@ -423,5 +423,5 @@ if __name__ == "__main__":
         sys.exit(main())
     finally:
         if was_clicked():
-            tell("press Enter to close this window\n")
+            report("press Enter to close this window\n")
             sys.stdin.readline()

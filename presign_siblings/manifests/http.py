@@ -181,7 +181,7 @@ class Fetcher:
             found = self._local.buffer = memoryview(bytearray(self._piece))
         return found
 
-    def telling(self, url: str) -> Steps[ObjectFacts]:
+    def read_facts(self, url: str) -> Steps[ObjectFacts]:
         """
         Ask for an object's facts: a presigned GET allows no HEAD, so its first byte is asked for.
 

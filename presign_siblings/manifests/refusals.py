@@ -109,7 +109,7 @@ def _advice(code: str, words: str, region: str | None) -> str | None:
     if code.startswith("KMS."):
         return "the key that the object is encrypted with cannot be used: ask the object's owner"
     advice = ADVICE.get(code)
-    return advice if advice != _REGION or region is None else f"the bucket lies in {region}: {advice}"
+    return advice if advice != _REGION or region is None else f"the bucket is in {region}: {advice}"
 
 
 def _plain(words: str) -> str:

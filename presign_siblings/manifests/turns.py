@@ -138,7 +138,7 @@ class Turns(Generic[T]):
                 self._continue(self._work(thing))
                 return True
         if self._waiting:
-            self._look()
+            self._wait()
             return True
         return False
 
@@ -153,7 +153,7 @@ class Turns(Generic[T]):
         finally:
             self._at_work -= 1
 
-    def _look(self) -> None:
+    def _wait(self) -> None:
         """Wait until an answer comes, or the longest wait is over."""
         seconds = next(iter(self._waiting.values()))[1].due - time.monotonic()
         for descriptor in self._polled(max(0.0, seconds)):

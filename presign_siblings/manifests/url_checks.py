@@ -44,7 +44,7 @@ class Answers:
     wrong: Faults = field(default_factory=Faults)
     lock: Lock = field(default_factory=Lock)
 
-    def look(self, entry: Entry) -> None:
+    def fetch(self, entry: Entry) -> None:
         """Fetch an entry's URL, and note what is wrong with what comes; called by many threads."""
         if self.streak.is_hopeless:
             with self.lock:

@@ -53,13 +53,13 @@ def verify(
     *,
     sample: int | None,
     concurrency: int,
-    tell: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Report:
     """
     Verify a manifest.
 
-    :param sample: How many URLs to fetch, 0 for none, ``None`` for all of them.
-    :param tell:   Called with the number of lines so far.
+    :param sample:      How many URLs to fetch, 0 for none, ``None`` for all of them.
+    :param on_progress: Called with the number of lines so far.
     """
     reading = Reading(sample, random.SystemRandom())
 
@@ -67,7 +67,7 @@ def verify(
         for line in lines:
             entry = reading.read(line)
             if reading.count % 1000 == 0:
-                tell(reading.count)
+                on_progress(reading.count)
             if entry is not None:
                 yield entry
 
@@ -75,8 +75,8 @@ def verify(
     if sample is not None:
         deque(entries, maxlen=0)  # in this thread, since Ctrl-C would otherwise wait for the last line
         entries = iter(reading.kept)
-    for_each_concurrently(entries, answers.look, concurrency, answers.fetcher.stop)
-    tell(reading.count)
+    for_each_concurrently(entries, answers.fetch, concurrency, answers.fetcher.stop)
+    on_progress(reading.count)
     checks = [*reading.checks(now), *([answers.check()] if sample != 0 and not reading.is_foreign else [])]
     if reading.archived or answers.archived:
         checks.append(_archive(reading.archived, answers.archived))

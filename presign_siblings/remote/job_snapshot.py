@@ -78,10 +78,10 @@ class JobSnapshot:
         }
 
 
-def total(seen: JobSnapshot, expected: int | None = None) -> int | None:
+def total(snapshot: JobSnapshot, expected: int | None = None) -> int | None:
     """
     Estimate how many keys the run will have: as many as the job's last manifest.
 
     :param expected: The operator's own estimate, which comes first.
     """
-    return expected if expected is not None else seen.record.last_count
+    return expected if expected is not None else snapshot.record.last_count

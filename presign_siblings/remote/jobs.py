@@ -76,8 +76,8 @@ class Jobs:
         """Return every job, the latest write first, and the ranges that chains work on: both from one scan."""
         items = [item for item in self._scan() if is_job(item["job_key"]["S"])]
         found = _read((item for item in items if not _is_range(item)), self.unread)
-        jobs = sorted(found, key=lambda seen: (seen.written, seen.record.job_key), reverse=True)
-        runs = {seen.record.job_id for seen in jobs if seen.record.state == FANNED_OUT}
+        jobs = sorted(found, key=lambda snapshot: (snapshot.written, snapshot.record.job_key), reverse=True)
+        runs = {snapshot.record.job_id for snapshot in jobs if snapshot.record.state == FANNED_OUT}
         return jobs, list(_read((item for item in items if item["job_id"]["S"] in runs and _is_range(item)), {}))
 
     def get(self, job_key: str) -> JobSnapshot | None:
@@ -103,7 +103,9 @@ class Jobs:
         if exact is not None:
             return exact
         found = [
-            seen for seen in self.all() if seen.record.job_key.startswith(name) or seen.record.job_id.startswith(name)
+            snapshot
+            for snapshot in self.all()
+            if snapshot.record.job_key.startswith(name) or snapshot.record.job_id.startswith(name)
         ]
         unread = [reason for key, reason in self.unread.items() if key.startswith(name)]
         if unread:
@@ -111,7 +113,7 @@ class Jobs:
         if not found:
             raise NotFoundError(f"no job in table {self._table} has a key or an id that begins with {name!r}")
         if len(found) > 1:
-            keys = ", ".join(sorted(seen.record.job_key for seen in found)[:4])
+            keys = ", ".join(sorted(snapshot.record.job_key for snapshot in found)[:4])
             raise WrongUseError(f"{len(found)} jobs begin with {name!r}: {keys}")
         return found[0]
 
@@ -123,10 +125,10 @@ class Jobs:
         :raises NotFoundError: The job does not exist.
         """
         written = self.ask(job_key, stop=stop)
-        seen = self.get(job_key) if written is None else JobSnapshot.from_item(written)
-        if seen is None:
+        snapshot = self.get(job_key) if written is None else JobSnapshot.from_item(written)
+        if snapshot is None:
             raise NotFoundError(f"no job {job_key} in table {self._table}")
-        return seen
+        return snapshot
 
     def ask(self, job_key: str, *, stop: bool) -> Mapping[str, Any] | None:
         """

@@ -116,7 +116,7 @@ class Invocation:
     why: str | None = None
 
 
-def course(lines: Iterable[Line]) -> list[Invocation]:
+def invocations(lines: Iterable[Line]) -> list[Invocation]:
     """Return the invocations that the lines report, in the order in which they began."""
     found: dict[str, Invocation] = {}
     for line in lines:

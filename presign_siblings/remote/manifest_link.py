@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from presign_siblings.remote.job_snapshot import JobSnapshot
 
 
-def manifest_url(seen: JobSnapshot, now: datetime) -> str:
+def manifest_url(snapshot: JobSnapshot, now: datetime) -> str:
     """
     Sign a link to a job's manifest with the caller's own credentials, to live as long as the URLs in it.
 
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: The URLs in the manifest are dead.
     """
-    return _link(seen, seen.record.place.job.manifest_key_of(seen.record.job_id), now)
+    return _link(snapshot, snapshot.record.place.job.manifest_key_of(snapshot.record.job_id), now)
 
 
-def page_url(seen: JobSnapshot, now: datetime) -> str:
+def page_url(snapshot: JobSnapshot, now: datetime) -> str:
     """
     Sign a link to the page beside a job's manifest in the same way.
 
     :raises UnfinishedError: The manifest does not exist yet.
     :raises CommandError: There is no page, or the URLs in it are dead.
     """
-    if seen.record.state == COMPLETE and "page_key" not in (seen.record.result or {}):
+    if snapshot.record.state == COMPLETE and "page_key" not in (snapshot.record.result or {}):
         raise CommandError(
-            f"job {seen.record.job_id} has no page beside its manifest: --fresh --page (fresh and page in an event) "
-            "makes both again, and the warning page_left_out says where it would have been too large"
+            f"job {snapshot.record.job_id} has no page beside its manifest: --fresh --page (fresh, page in an event) "
+            "makes a new manifest with a page, unless the warning page_left_out says that the page is too large"
         )
-    return _link(seen, seen.record.place.job.page_key(seen.record.job_id), now)
+    return _link(snapshot, snapshot.record.place.job.page_key(snapshot.record.job_id), now)
 
 
-def _link(seen: JobSnapshot, key: str, now: datetime) -> str:
-    record, job = seen.record, seen.record.place.job
+def _link(snapshot: JobSnapshot, key: str, now: datetime) -> str:
+    record, job = snapshot.record, snapshot.record.place.job
     if record.state != COMPLETE:
         raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
     left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()

@@ -27,7 +27,7 @@ class Rate:
     def __init__(self, started: datetime) -> None:
         self._points: deque[Point] = deque([Point(started, 0)])
 
-    def see(self, at: datetime, count: int) -> None:
+    def observe(self, at: datetime, count: int) -> None:
         """Add a sample; a hop that is repeated returns to its checkpoint, and so does the count."""
         last = self._points[-1]
         if count < last.count:

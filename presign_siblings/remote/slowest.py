@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from presign_siblings.remote.job_snapshot import JobSnapshot
 
 
-def slowest(ranges: Iterable[JobSnapshot], seen: JobSnapshot) -> JobSnapshot | None:
+def slowest(ranges: Iterable[JobSnapshot], snapshot: JobSnapshot) -> JobSnapshot | None:
     """
     Return the record of the slowest range; ``None`` where no chain works on ranges of the job.
 
@@ -22,9 +22,11 @@ def slowest(ranges: Iterable[JobSnapshot], seen: JobSnapshot) -> JobSnapshot | N
 
     :param ranges: Records of ranges, other jobs' too.
     """
-    if seen.record.state != FANNED_OUT:
+    if snapshot.record.state != FANNED_OUT:
         return None
-    left = [found for found in ranges if found.record.job_id == seen.record.job_id and found.record.state != COMPLETE]
+    left = [
+        found for found in ranges if found.record.job_id == snapshot.record.job_id and found.record.state != COMPLETE
+    ]
     return max(left, key=lambda found: (found.record.place.hop, found.record.count), default=None)
 
 

@@ -71,20 +71,20 @@ def asked_for(deployed: Deployed, event: Mapping[str, Any], now: datetime) -> st
     return None if job is None else job.job_key
 
 
-def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
+def resume_payload(snapshot: JobSnapshot, now: datetime) -> dict[str, Any]:
     """
     Return the event that continues a parked or lost job, or one whose state machine has ended without it.
 
     :raises UnfinishedError: The job is under way.
     :raises CommandError: The job is complete, or has failed for good.
     """
-    record = seen.record
+    record = snapshot.record
     if record.state == COMPLETE:
         raise CommandError(f"job {record.job_id} is complete: there is nothing to resume")
     if record.state == FAILED and not record.is_resumable and record.reason != CHECKPOINT_LOST:
         raise CommandError(f"job {record.job_id} has failed ({record.reason}): invoke it again")
     # No lease shows whether the state machine has ended: the function asks for it, and leaves a live one alone.
-    if not seen.is_over and record.state != FANNED_OUT and record.lease_until > now:
+    if not snapshot.is_over and record.state != FANNED_OUT and record.lease_until > now:
         left = (record.lease_until - now).total_seconds()
         raise UnfinishedError(f"job {record.job_id} is {record.state}: its lease still has {left:.0f} s")
     if record.place.hop == 0:  # the job was lost, or stopped, before its first checkpoint: it starts again
@@ -92,19 +92,19 @@ def resume_payload(seen: JobSnapshot, now: datetime) -> dict[str, Any]:
     return record.place.to_resume()
 
 
-def refuse_another(deployed: Deployed, seen: JobSnapshot, payload: Mapping[str, Any], now: datetime) -> None:
+def refuse_another(deployed: Deployed, snapshot: JobSnapshot, payload: Mapping[str, Any], now: datetime) -> None:
     """
     Refuse to begin a job again that would now be another: no event can say that a field of the deployment is absent.
 
     :param payload: Its ``resume_payload``.
     :raises CommandError: The message names the fields that the deployment has gained since.
     """
-    before = seen.record.place
+    before = snapshot.record.place
     job = None if before.hop else deployed.job(payload, now)
     if job is not None and job.job_key != before.job.job_key:
         new = [name for name in FIELDS if FIELDS[name].identity and getattr(job, name) != getattr(before.job, name)]
         raise CommandError(
-            f"job {seen.record.job_id} was lost before a checkpoint, and would now be another job: the function's "
+            f"job {snapshot.record.job_id} was lost before a checkpoint, and would now be another job: the function's "
             f"environment has {', '.join(map(str.upper, new))}; invoke that job instead"
         )
 

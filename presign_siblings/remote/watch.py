@@ -36,7 +36,7 @@ class WatchSample:
     :param slowest:  The slowest range, where several chains share the job.
     """
 
-    seen: JobSnapshot
+    snapshot: JobSnapshot
     now: datetime
     rate: float | None
     expected: int | None
@@ -50,7 +50,7 @@ class WatchSample:
 
         :param budgets: The function's own settings.
         """
-        place, record = self.seen.record.place, self.seen.record
+        place, record = self.snapshot.record.place, self.snapshot.record
         found: dict[str, Any] = {
             "stop": record.stop,
             "takeovers": record.takeovers,
@@ -67,7 +67,7 @@ class WatchSample:
     def to_dict(self, budgets: DeploymentSettings) -> dict[str, Any]:
         """Return the state as JSON values, without any URL."""
         return {
-            **self.seen.to_dict(self.now),
+            **self.snapshot.to_dict(self.now),
             "rate": None if self.rate is None else round(self.rate, 1),
             "expected": self.expected,
             "seconds_left": None if self.left is None else self.left.total_seconds(),
@@ -76,7 +76,7 @@ class WatchSample:
         }
 
 
-def looks(
+def samples(
     jobs: Jobs,
     first: JobSnapshot,
     *,
@@ -93,19 +93,19 @@ def looks(
     :param every:    Seconds between two samples.
     :param switches: Reads the switches for all chains.
     """
-    pace, run, seen = Rate(first.record.place.started), first.record.job_id, first
+    pace, run, snapshot = Rate(first.record.place.started), first.record.job_id, first
     ranges, scan_at = list["JobSnapshot"](), 0.0
     while True:
         now = datetime.now(UTC)
-        if seen.record.job_id != run:  # a new run of the job
-            pace, run = Rate(seen.record.place.started), seen.record.job_id
-        if seen.record.state == FANNED_OUT and time.monotonic() >= scan_at:
+        if snapshot.record.job_id != run:  # a new run of the job
+            pace, run = Rate(snapshot.record.place.started), snapshot.record.job_id
+        if snapshot.record.state == FANNED_OUT and time.monotonic() >= scan_at:
             ranges, scan_at = jobs.ranges(run), time.monotonic() + SCAN_SECONDS
-        pace.see(seen.written, seen.record.count)
-        keys = total(seen, expected)
-        left = None if seen.is_over else pace.left(keys)
-        yield WatchSample(seen, now, pace.rate, keys, left, switches(), slow.slowest(ranges, seen))
-        if seen.is_over:
+        pace.observe(snapshot.written, snapshot.record.count)
+        keys = total(snapshot, expected)
+        left = None if snapshot.is_over else pace.left(keys)
+        yield WatchSample(snapshot, now, pace.rate, keys, left, switches(), slow.slowest(ranges, snapshot))
+        if snapshot.is_over:
             return
         sleep(every)
-        seen = jobs.get(first.record.job_key) or seen
+        snapshot = jobs.get(first.record.job_key) or snapshot

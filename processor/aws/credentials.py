@@ -33,13 +33,13 @@ def secret_credentials(name: str, text: str) -> SigningCredentials:
     except KeyError as missing:
         raise RetryableError(f"the signing secret {name} lacks {missing}") from None
     except (ValueError, TypeError, AttributeError):
-        raise RetryableError(f"the signing secret {name} is not a JSON object of texts") from None
+        raise RetryableError(f"the signing secret {name} is not a JSON object of strings") from None
     empty = next((field for field, value in keys.items() if not value), None)
     if empty is not None:
         raise RetryableError(f"the signing secret {name} holds an empty {empty}")
     access_key, secret_key = keys.values()
     if access_key.startswith(_OF_SESSION):
-        raise RetryableError(f"the signing secret {name} holds keys of a session: IAM user's keys are needed")
+        raise RetryableError(f"the signing secret {name} holds the keys of a session: use an IAM user's keys")
     return SigningCredentials(access_key, secret_key)
 
 

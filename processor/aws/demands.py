@@ -54,7 +54,7 @@ def heed_demands(client: S3Client) -> None:
     answer: Any = learn  # the stubs know no handler that returns a time
     for operation in _WRITES:
         client.meta.events.register(f"before-call.s3.{operation}", before, unique_id=f"demands-{operation}")
-        client.meta.events.register_first(f"needs-retry.s3.{operation}", answer, unique_id=f"heard-{operation}")
+        client.meta.events.register_first(f"needs-retry.s3.{operation}", answer, unique_id=f"answer-{operation}")
 
 
 def _lacks_md5(error: Mapping[str, Any], headers: Mapping[str, str]) -> bool:

@@ -38,7 +38,7 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
         if region and region != signs_for and (refused or endpoint_url is None):
             bucket = context.get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
-                f"the bucket {bucket} lies in {region}, and this client signs for {signs_for}: its URLs would not "
+                f"the bucket {bucket} is in {region}, but this client signs for {signs_for}: its URLs would not "
                 f"work; run in {region} (--region {region}, AWS_REGION={region}, or a stack in that region)"
             )
 

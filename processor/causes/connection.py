@@ -22,12 +22,12 @@ _BY_NAME = (
     ),
     (
         {"ConnectTimeoutError", "ConnectionTimeoutError"},
-        f"no connection came about in time, a firewall may drop it; {NETWORK}",
+        f"the connection was not established in time, a firewall may drop it; {NETWORK}",
     ),
     ({"TimeoutError"}, "no answer came in time"),
     (
         {"ConnectionClosedError", "ServerDisconnectedError", "ConnectionResetError", "ClientPayloadError"},
-        "the connection was closed before the answer was whole; does the endpoint want https?",
+        "the connection was closed before the answer was complete; does the endpoint need https?",
     ),
 )
 
@@ -45,7 +45,9 @@ def by_proxy(error: BaseException) -> str:
 def _nothing_through(proxy: str, cause: str) -> str:
     """Say what a proxy did, without the next step of the cause, which is about an endpoint."""
     cause = cause.partition("; ")[0]
-    return f"{proxy} let nothing through: {cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
+    return (
+        f"{proxy} did not pass the request on: {cause}; check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
+    )
 
 
 def connection(error: BaseException) -> str | None:
@@ -76,7 +78,7 @@ def _of_system(error: BaseException) -> str | None:
     if isinstance(error, OSError) and "gaierror" in names:
         return f"the host's name cannot be resolved: {error.strerror or 'unknown'}; {NETWORK}"
     if isinstance(error, ConnectionRefusedError) or "Connection refused" in str(error):
-        return f"the connection was refused, nothing listens there; {NETWORK}"
+        return f"the connection was refused: no server listens there; {NETWORK}"
     return None
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 REGION = "name the bucket's region: --region, AWS_REGION"
 _SIGN_IN = "sign in again; a new session's credentials sign new URLs"
-_TOKEN = (
-    f"{_SIGN_IN}; a region that the account had to enable takes a regional STS's alone: "
-    "AWS_STS_REGIONAL_ENDPOINTS=regional"
-)
+_TOKEN = f"{_SIGN_IN}; an opt-in region takes only tokens of its regional STS: AWS_STS_REGIONAL_ENDPOINTS=regional"
 _SSO = "sign in: aws sso login, with the same --profile"
 _STYLE = (
     "the store wants the bucket in the host name: S3_ADDRESSING_STYLE=virtual, or the profile's s3.addressing_style"
 )
 _CLOCK = "set this machine's clock"
-_KEYS = "check that the credentials are this endpoint's: --profile, AWS_PROFILE, --endpoint-url"
+_KEYS = "check that the credentials belong to this endpoint: --profile, AWS_PROFILE, --endpoint-url"
 _SLOWER = "the service asks for fewer requests at once: lower concurrency"
 
 # By a service's error code.
@@ -32,7 +29,7 @@ NEXT_STEPS = {
     "InvalidPathAccess": _STYLE,
     "InvalidToken": _TOKEN,
     "NoSuchBucket": "check the bucket's name, and the endpoint",
-    "NoSuchKey": "check the key; or the endpoint holds the bucket's name already: leave it out there",
+    "NoSuchKey": "check the key; if the endpoint contains the bucket's name, remove the name there",
     "NotSignedUp": "ask the account's owner",
     "PathStyleDomainForbidden": _STYLE,
     "PermanentRedirect": REGION,
@@ -48,7 +45,7 @@ NEXT_STEPS = {
 NEXT_STEPS |= {"403": NEXT_STEPS["AccessDenied"], "404": NEXT_STEPS["NoSuchBucket"], "301": REGION}
 NEXT_STEPS["AllAccessDisabled"] = NEXT_STEPS["AccountProblem"]
 
-_CONFIG = "correct ~/.aws/config, or what AWS_CONFIG_FILE names"
+_CONFIG = "correct ~/.aws/config, or the file that AWS_CONFIG_FILE names"
 _FILE = "save it as UTF-8 without a byte order mark, each section under one [name], each setting as name = value"
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile: --profile, AWS_PROFILE"
 # Errors of the SDK that never reached a service: what they mean, and the next step.
@@ -56,7 +53,7 @@ UNSENT = {
     "NoCredentialsError": ("there are no AWS credentials", _CREDENTIALS),
     "PartialCredentialsError": (None, _CREDENTIALS),
     "NoRegionError": ("no region is named", "--region, AWS_REGION, or region in the profile"),
-    "ProfileNotFound": (None, "aws configure list-profiles shows what there is"),
+    "ProfileNotFound": (None, "aws configure list-profiles shows the profiles"),
     "SSOTokenLoadError": (None, _SSO),
     "UnauthorizedSSOTokenError": (None, _SSO),
     "TokenRetrievalError": (None, _SSO),
@@ -81,8 +78,8 @@ SIGNED_OUT = frozenset(
     | {name for name, (_, step) in UNSENT.items() if step == _SSO}
 )
 
-ELSEWHERE = "where no request is sent: name that endpoint where it is the store's, or sign in to the network"
-BETWEEN = "a proxy, a firewall or another server may stand between"
+ELSEWHERE = "and no redirect is followed: name that endpoint if it is the store's, or sign in to the network"
+BETWEEN = "a proxy, a firewall or another server may have answered"
 OTHER_HOST = "another server answers there, or the endpoint's name is not the one in its certificate"
 TLS = "name the CA that signed its certificate: --ca-bundle, AWS_CA_BUNDLE"
 NETWORK = "check the region (--region), the endpoint (--endpoint-url, AWS_ENDPOINT_URL_S3) and the network"

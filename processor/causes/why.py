@@ -46,8 +46,8 @@ def _otherwise(error: BaseException) -> str:
         return of_file(error)
     name = type(error).__name__
     if name == "ResponseParserError":
-        return f"the answer is not one of this service; {BETWEEN}"
-    return f"{plain(str(error))} ({name})" if str(error) else f"{name}, without any more words"
+        return f"the answer is not from this service; {BETWEEN}"
+    return f"{plain(str(error))} ({name})" if str(error) else f"{name}, without a message"
 
 
 def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its shape
@@ -65,10 +65,10 @@ def _step(code: str, fault: Mapping[str, Any], meta: Mapping[str, Any]) -> str |
     step, region, elsewhere = NEXT_STEPS.get(code), headers.get("x-amz-bucket-region"), headers.get("location")
     region = region or fault.get("Region")
     if step == REGION and region:
-        return f"the bucket lies in {region}: --region {region}, AWS_REGION={region}"
+        return f"the bucket is in {region}: --region {region}, AWS_REGION={region}"
     if code in _DENIED and owner:
         settings = "EXPECTED_BUCKET_OWNER, MANIFEST_BUCKET_OWNER; the stack's BucketOwner, ManifestBucketOwner"
         step = f"{step}; or another account than {owner} owns the bucket ({settings})"
     if code in _SENT_ELSEWHERE and elsewhere:
-        return f"it sends to {place(elsewhere)}, {ELSEWHERE}"
+        return f"it redirects to {place(elsewhere)}, {ELSEWHERE}"
     return BETWEEN if fault.get(FOREIGN) else step

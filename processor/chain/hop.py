@@ -139,7 +139,7 @@ class Hop:
             skipped = claim.is_new(record) and not claim.waits
             return self._responses.in_progress(record, verdict, claim.time if skipped else None)
         # A retry of the last hop's event: that hop may have ended between the manifest and its announcement.
-        await self._responses.tell(record, again=not claim.has_ended(record))
+        await self._responses.report(record, again=not claim.has_ended(record))
         async with open_client(self.connections, self.deployment, 1, self.signing(), signs=True) as (client, _):
             return await self._responses.finished(record, client)
 
@@ -244,7 +244,7 @@ class Hop:
         :raises RetryableError: Whether it has started is not known; the retry of the event finds out.
         """
         if self.fan_out is None:
-            raise RuntimeError("no state machine gives the ranges to chains")
+            raise RuntimeError("there is no state machine to start the chains")
         await lease.fan_out(end.to, end.ranges)
         machine = self.fan_out.machine
         refused = await machine.start(end.to, end.plan_key)
@@ -272,7 +272,7 @@ class Hop:
             reason = self.siblings().hand_over(self.context, to.to_payload())
             if reason is not None and reason.startswith("sibling_unknown") and fenced:
                 # The retry continues, unless the sibling began after all.
-                raise RetryableError(f"whether the sibling was accepted is not known: {reason}")
+                raise RetryableError(f"it is not known whether the sibling was accepted: {reason}")
         if reason is None:
             return self._responses.continued(to, outcome, warning)
         await lease.park(to, reason)

@@ -43,7 +43,7 @@ class Probe:
         if not self.refused:
             return {}
         first = self.refused[0][1]
-        return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried give nothing, first {first}"}
+        return {REFUSED: f"{len(self.refused)} of {self.tried} links that were tried do not work; the first, {first}"}
 
 
 async def probed(client: S3Client, signer: Signer, counts: Counts, *, listed: bool) -> Probe:

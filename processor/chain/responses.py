@@ -99,7 +99,7 @@ class Responses:
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and report it."""
-        await self.tell(record)
+        await self.report(record)
         body = answer_of(record.result or {})
         late = self._expiry(record, record.expires_at).at_end(self.clock())
         warnings = [fields["warning"] for fields in (late, body) if "warning" in fields]
@@ -110,7 +110,7 @@ class Responses:
         """Answer with a manifest that was there before, under a new URL."""
         return Response(Status.COMPLETE, answer_of(record.result or {}), urls=await self._urls(client, record))
 
-    async def tell(self, record: Record, *, again: bool = False) -> None:
+    async def report(self, record: Record, *, again: bool = False) -> None:
         """
         Report that the manifest is there: in the log, as a metric and on the event bus.
 

@@ -72,7 +72,9 @@ def _warnings(run: SiblingPayload, counts: Counts, last_count: int | None, probe
     """Return the warnings of the manifest, by their short names."""
     found = warnings(run.job, counts, last_count) | ({} if probe is None else probe.warning)
     if run.job.page and counts.count > MOST_FILES:
-        found[NO_PAGE] = f"{counts.count:,} files are more than the {MOST_FILES:,} of a page; export makes one of some"
+        found[NO_PAGE] = (
+            f"{counts.count:,} files are more than a page holds ({MOST_FILES:,}); export makes a page of some"
+        )
     return found
 
 

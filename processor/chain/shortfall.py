@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from processor.errors import shown
-from processor.hindrances import told
+from processor.hindrances import describe
 from processor.job import ARCHIVED_INCLUDE
 from processor.plural import plural
 
@@ -17,13 +17,13 @@ EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
 COLLAPSE = 10  # a manifest with fewer keys than this part (a tenth) of the job's last one gets a warning
 ROLE_SESSION = timedelta(hours=12)  # the longest that AWS STS gives
 BEYOND_SESSION = (
-    "session_ends: a role's session signed the links, which die with it within 12 hours; SIGNING_SECRET names keys of "
-    "an IAM user, which sign for 7 days"
+    "session_ends: a role's session signed the links, and they expire with the session, within 12 hours; the keys of "
+    "an IAM user (SIGNING_SECRET) sign for 7 days"
 )
 _GLOB = "*?["
 _BEGINNINGS = {
-    "/": "the prefix begins with a slash, and few keys do",
-    "s3://": "the prefix begins with s3://, which belongs to a whole place",
+    "/": "the prefix begins with a slash, as few keys do",
+    "s3://": "the prefix begins with s3://, but a prefix contains no bucket",
 }
 
 
@@ -44,13 +44,13 @@ def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]
     elif counts.count == 0:
         found[EMPTY] = _nothing(job, counts)
     elif last_count is not None and counts.count * COLLAPSE < last_count:
-        found[FEW] = f"{plural(counts.count, 'key')}, and {last_count:,} in the last run of this job"
+        found[FEW] = f"{plural(counts.count, 'key')}; the last run of this job had {last_count:,}"
     if counts.archived and job.archived == ARCHIVED_INCLUDE:
         links = plural(
             counts.archived, "link answers 403 until its object is", "links answer 403 until their objects are"
         )
         found[COLD] = f"{links} restored from the archive"
-    return found | told(counts.hindered)
+    return found | describe(counts.hindered)
 
 
 def _nothing(job: Job, counts: Counts) -> str:
@@ -63,9 +63,9 @@ def _nothing(job: Job, counts: Counts) -> str:
     left_out += [f"{counts.errors:,} could not be signed"] if counts.errors else []
     bounds = {"cursor": job.cursor, "start_after": job.start_after, "end_at": job.end_at}
     limits = [f"{name} {shown(value)}" for name, value in bounds.items() if value is not None]
-    left_out += [f"the job takes a part alone: {' and '.join(limits)}"] if limits else []
+    left_out += [f"the job takes only some of the keys: {' and '.join(limits)}"] if limits else []
     globs = [character for character in _GLOB if character in job.prefix]
     if globs:
-        left_out.append(f"the prefix holds {' and '.join(globs)}, which S3 takes literally: it knows no globs")
+        left_out.append(f"the prefix contains {' and '.join(globs)}, which S3 takes literally: use include")
     left_out += [why for mark, why in _BEGINNINGS.items() if job.prefix.startswith(mark)]
     return "; ".join([text, *left_out])

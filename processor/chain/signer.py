@@ -22,7 +22,7 @@ def distribution_of(settings: DistributionSettings, job: Job, pem: str, name: st
 
     :param pem:  The private key.
     :param name: Name of the place that holds the key, for messages.
-    :raises RetryableError: It is no key that CloudFront takes.
+    :raises RetryableError: CloudFront does not take the key.
     """
     return Distribution(
         domain=settings.domain,

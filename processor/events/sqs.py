@@ -37,7 +37,7 @@ class Message:
         :raises InvalidEventError: It is not an SQS message.
         """
         if not isinstance(record, dict) or _source(record) != SQS:
-            raise InvalidEventError("Records", _source(record), f"must come from {SQS}, every one of them")
+            raise InvalidEventError("Records", _source(record), f"must all come from {SQS}")
         for name in ("messageId", "body"):
             if not isinstance(record.get(name), str):
                 raise InvalidEventError(f"Records.{name}", record.get(name), "must be a string")
@@ -75,7 +75,7 @@ def records(event: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
     """
     records = event["Records"]
     if not isinstance(records, list) or not records or any(_source(record) != SQS for record in records):
-        raise InvalidEventError("Records", _sources(records), f"must come from {SQS}, every one of them")
+        raise InvalidEventError("Records", _sources(records), f"must all come from {SQS}")
     if is_fifo(event):
         # A job continues in siblings after its message is done: the next one would begin before it ends.
         raise InvalidEventError("Records", "messages of a FIFO queue", "must come from a standard queue")
@@ -104,7 +104,7 @@ def the_one(event: Mapping[str, Any]) -> Message:
         or len(records) != 1
         or {**event, "Records": None} != {"Records": None, SIBLING: True}
     ):
-        raise InvalidEventError("Records", _sources(records), "must be a batch of SQS, or one message and sibling")
+        raise InvalidEventError("Records", _sources(records), "must be a batch of SQS, or one message beside sibling")
     return Message.from_record(records[0])
 
 

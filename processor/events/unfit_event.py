@@ -8,14 +8,14 @@ from processor.events.wrapping import event_object, refuse_deep
 from processor.job import validation
 
 PIPE_RULE = (
-    "must be a JSON object; EventBridge Pipes sends lists, and takes any answer for success: let the queue itself "
-    "start the function, or the pipe send to the queue"
+    "must be a JSON object; EventBridge Pipes sends lists, and counts any answer as a success: let the queue itself "
+    "start the function, or let the pipe send to the queue"
 )
 
 HEADERS = "headers"
 HTTP_RULE = (
-    "an event with headers is refused: a function URL, API Gateway and a load balancer send HTTP requests; what stands "
-    "between them and the function must make an event of a job of them"
+    "an event with headers is refused: it is an HTTP request of a function URL, API Gateway or a load balancer; "
+    "convert the request into the event of a job before it reaches the function"
 )
 
 

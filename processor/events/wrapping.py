@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEEPEST = 100  # levels of an event, which needs ten at most; Python writes and reads about 900
 FAILED = "requestPayload"  # of a record of the on-failure queue: the event that failed
-_TWICE = "must hold the event itself, not another that holds it"
+_TWICE = "must contain the event itself, not another record of it"
 
 
 def event_object(name: str, value: object) -> dict[str, Any]:

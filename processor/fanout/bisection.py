@@ -85,7 +85,7 @@ class Bisection:
             self._lister, self._whole, min(budget, max(_FIRST, budget // _SHARE)), time_left
         )
         for after, page in seen:
-            self._see(after, page)
+            self._observe(after, page)
         budget, failed = budget - len(seen), 0
         while budget > 0 and failed < _FAILS and time_left() > 0 and not self._contradicts:
             cuts = self._cuts(min(budget, _AT_ONCE))
@@ -189,7 +189,7 @@ class Bisection:
                 cuts.append((gap, cut))
         return cuts
 
-    def _see(self, after: str, page: Listed) -> None:
+    def _observe(self, after: str, page: Listed) -> None:
         """Take a page that begins anywhere."""
         gap = next(gap for gap in reversed(self.gaps) if gap is self.gaps[0] or gap.after <= after)
         if not gap.known:

@@ -75,7 +75,7 @@ def _taken(each: Found) -> WrittenRange:
         return each.written
     if each.checkpoint is None or not each.checkpoint.is_listed:
         raise CheckpointLostError(
-            f"the chain of range {each.written.range.number} is at its end, its checkpoint is not"
+            f"the chain of range {each.written.range.number} has ended, but its checkpoint is not at the end"
         )
     whole = _one(each.checkpoint.ranges)
     if (whole.range.after, whole.range.upto) != (each.written.range.after, each.written.range.upto):

@@ -117,7 +117,7 @@ class ReportingLedger:
             return record
         reported, self._reported = self._reported, record.count
         more |= {"count": record.count - reported}
-        job = await self.ledger.tell(place.job.job_key, place.job_id, now, stop=stop, **more)
+        job = await self.ledger.add_progress(place.job.job_key, place.job_id, now, stop=stop, **more)
         if job is None:
             return replace(record, stop=True)
         over = job.stop or job.state not in LIVE

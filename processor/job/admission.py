@@ -69,7 +69,7 @@ def check_division(job: Job, asked: str = "chains") -> None:
     for name in ("prefixes", "keys_from", "refresh"):
         value = getattr(job, name)
         if value is not None:
-            raise InvalidEventError(name, value, f"needs {asked} 1: only the keys of one prefix are divided")
+            raise InvalidEventError(name, value, f"needs {asked} 1: chains share the keys of one prefix only")
     _check_numbers(job, asked)
 
 
@@ -84,11 +84,11 @@ def _check_chains(job: Job, deployment: DeploymentSettings) -> None:
     if job.chains == 1:
         return
     if deployment.state_machine is None or deployment.jobs_table is None:
-        rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE; resume ends one that had them"
+        rule = "must be 1 where the deployment has no STATE_MACHINE_ARN or no JOBS_TABLE; resume finishes such a job"
         raise InvalidEventError("chains", job.chains, rule)
     reserved = deployment.reserved_concurrency
     if reserved is not None and job.chains >= reserved:
-        rule = f"must be less than RESERVED_CONCURRENCY, {reserved}: each chain runs in a Lambda, one more hands over"
+        rule = f"must be less than RESERVED_CONCURRENCY, {reserved}: each chain and a hand-over need an invocation"
         raise InvalidEventError("chains", job.chains, rule)
     check_division(job)
 
@@ -106,7 +106,7 @@ def _check_prefix(job: Job, prefix: str, deployment: DeploymentSettings) -> None
         raise InvalidEventError(field, prefix, "must be under one of ALLOWED_PREFIXES")
     for place in job.manifest_places(deployment):
         if prefix.startswith(place):
-            rule = f"lies under {place}, where manifests lie: their keys are never listed, since they hold live URLs"
+            rule = f"is under {place}, where manifests are: manifests hold live URLs, and are never listed"
             raise InvalidEventError(field, prefix, f"{rule}; name another manifest_prefix or manifest_bucket")
 
 
@@ -131,4 +131,4 @@ def _check_source(job: Job, place: str, deployment: DeploymentSettings) -> None:
             raise InvalidEventError(field, place, "must be s3://bucket/key")
         return
     if buckets is not None and bucket not in buckets | {deployment.manifest_bucket}:
-        raise InvalidEventError(field, place, "must lie in one of ALLOWED_BUCKETS")
+        raise InvalidEventError(field, place, "must be in one of ALLOWED_BUCKETS")

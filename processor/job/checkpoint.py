@@ -107,7 +107,7 @@ class Checkpoint:
         try:
             body = _checked(stored)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError("the object is no checkpoint, or a damaged one") from error
+            raise ValueError("the object is not a checkpoint, or is damaged") from error
         try:
             return _read(json.loads(body))
         except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -124,7 +124,7 @@ def _checked(stored: bytes) -> bytes:
     if found["format"] != FORMAT:
         raise OtherFormatError
     if zlib.crc32(body) != found["crc32"]:
-        raise ValueError("other bytes than were written")
+        raise ValueError("bytes that differ from those written")
     return body
 
 

@@ -103,7 +103,7 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
 
 def check_globs(include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]]) -> None:
     """
-    Refuse globs that other tools read otherwise: keys would be left out, or linked, without a word.
+    Refuse globs that other tools read otherwise: keys would be left out, or linked, unnoticed.
 
     :param include: Where the globs are written, and the globs.
     :param exclude: Likewise.
@@ -111,8 +111,8 @@ def check_globs(include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence
     for label, named in (include, exclude):
         strange = next((glob for glob in named if _OF_OTHERS.search(glob)), None)
         if strange is not None:
-            rule = "must not hold **/ or {a,b}: * crosses slashes, and each ending is a glob of its own"
+            rule = "must not contain **/ or {a,b}: * crosses slashes, and each ending needs its own glob"
             raise InvalidEventError(label, strange, rule)
     if "*" in exclude[1]:
-        rule = "must not leave out every key; include alone takes only what it names"
+        rule = "must not leave out every key; to take only some keys, use include alone"
         raise InvalidEventError(exclude[0], "*", rule)

@@ -107,7 +107,7 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
     if settings is None:
         raise InvalidEventError("signer", CLOUDFRONT, f"needs {_NEEDED}")
     if job.starts_at is not None and job.starts_at >= job.time + timedelta(seconds=job.expiry_seconds):
-        raise InvalidEventError("starts_at", job.starts_at.isoformat(), "must lie before the URLs end")
+        raise InvalidEventError("starts_at", job.starts_at.isoformat(), "must be before the URLs expire")
     if job.policy == PREFIX:
         _check_policy(job, manifest_places)
 
@@ -115,9 +115,9 @@ def check_links(job: JobFields, settings: DistributionSettings | None, manifest_
 def _check_policy(job: JobFields, manifest_places: Sequence[str]) -> None:
     if job.prefixes or job.keys_from or job.refresh:
         raise InvalidEventError(
-            "policy", PREFIX, "needs one prefix as the source of keys: it opens all that is under it"
+            "policy", PREFIX, "needs one prefix as the source of keys: it opens all keys under that prefix"
         )
     for place in manifest_places:
         if place.startswith(job.prefix):
-            rule = f"would open {place} too, where manifests lie; name a prefix beside it, or another manifest_bucket"
+            rule = f"would open {place} too, where manifests are; choose another prefix or manifest_bucket"
             raise InvalidEventError("policy", PREFIX, rule)

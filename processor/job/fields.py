@@ -98,7 +98,7 @@ class JobFields:
             rule=TEXT._replace(says=KEY.says),  # the length is checked after the date is filled in
             identity=True,
             help="Beginning of the keys to list; under one of `ALLOWED_PREFIXES` when that is set. `{yyyy}`, `{mm}`, "
-            "`{dd}`, `{hh}` are replaced by `time` in UTC; `{{` and `}}` are braces.",
+            "`{dd}` and `{hh}` are filled in from `time` in UTC; `{{` and `}}` are braces.",
         ),
     ] = ""
     suffix: Annotated[
@@ -109,7 +109,7 @@ class JobFields:
             identity=True,
             metavar="TEXT",
             several=True,
-            help='Ending of the keys to take, or several, in upper or lower case; `""` takes every key.',
+            help='Ending of the keys to take, or a list of endings; case does not matter; `""` takes every key.',
         ),
     ] = ".pdf"
     expiry_seconds: Annotated[
@@ -122,7 +122,7 @@ class JobFields:
             ),
             identity=True,
             metavar="N",
-            help="Life of each URL, from the second in which it is signed.",
+            help="Life of each URL, from the second in which the URL is signed.",
         ),
     ] = 900
     page_size: Annotated[
@@ -135,7 +135,7 @@ class JobFields:
             env="CONCURRENCY",
             rule=integer(1, MAX_CONCURRENCY),
             metavar="N",
-            help="List requests under way at once, and part uploads likewise; 1 lists one page after the other.",
+            help="List requests at once, and part uploads at once; with 1 the job lists one page after the other.",
         ),
     ] = 4
     chains: Annotated[
@@ -144,8 +144,8 @@ class JobFields:
             env="CHAINS",
             rule=integer(1, MAX_CHAINS),
             metavar="N",
-            help="Chains of siblings that share the job, each with `concurrency` list requests; above 1 the deployment "
-            "needs `STATE_MACHINE_ARN` and `JOBS_TABLE`, and the job one `prefix` as its source.",
+            help="Chains of siblings that share the job, each with `concurrency` list requests. More than 1 needs "
+            "`STATE_MACHINE_ARN` and `JOBS_TABLE` in the deployment, and one `prefix` as the source of keys.",
         ),
     ] = 1
     compression: Annotated[
@@ -186,7 +186,8 @@ class JobFields:
             identity=True,
             metavar="KEY",
             help="Key under `manifest_prefix` that always has the newest good manifest: a copy, replaced as a "
-            "whole by a later run of the same job alone, and by none that lacks keys while the links there still live.",
+            "whole, and only by a later run of the same job. A worse manifest (few keys, dead links) never "
+            "replaces one whose links still work.",
         ),
     ] = None
     archived: Annotated[
@@ -196,8 +197,8 @@ class JobFields:
             rule=choice(ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL),
             identity=True,
             metavar="WHAT",
-            help="What to do with objects of the classes GLACIER and DEEP_ARCHIVE that are not restored: their links "
-            "answer 403. `include` signs and counts them, `skip` leaves them out, `fail` ends the job.",
+            help="What to do with objects in GLACIER or DEEP_ARCHIVE that are not restored; their links answer 403. "
+            "`include` signs and counts the objects, `skip` leaves them out, `fail` ends the job.",
         ),
     ] = ARCHIVED_INCLUDE
     probe: Annotated[
@@ -205,8 +206,8 @@ class JobFields:
         Field(
             env="PROBE",
             rule=SWITCH,
-            help="Fetch one byte by the first link, the last and any other, before the job is called complete; the "
-            "answer says what S3 refuses.",
+            help="Fetch one byte through the first link, the last and a random one, before the job is called complete; "
+            "the answer says what S3 refuses.",
         ),
     ] = False
     page: Annotated[
@@ -215,8 +216,8 @@ class JobFields:
             env="PAGE",
             rule=SWITCH,
             flag=True,
-            help="Write a page for the recipient beside the manifest, up to 50,000 files; it has sizes and dates "
-            "where `fields` has them. Whoever has the page can open the files.",
+            help="Write a page for the recipient beside the manifest, for at most 50,000 files. The page shows sizes "
+            "and dates if `fields` names them. Whoever has the page can open the files.",
         ),
     ] = False
     page_title: Annotated[
@@ -225,7 +226,7 @@ class JobFields:
             env="PAGE_TITLE",
             rule=LINE,
             metavar="TEXT",
-            help="Title of the page: what the files are. Empty: bucket and prefix.",
+            help="Title of the page: what the files are. An empty title shows bucket and prefix.",
         ),
     ] = ""
     page_contact: Annotated[
@@ -234,11 +235,12 @@ class JobFields:
             env="PAGE_CONTACT",
             rule=LINE,
             metavar="TEXT",
-            help="Who sent the page and gives new links: shown under its title, and in the place of dead links.",
+            help="Who sent the page and gives new links: shown under the title, and instead of expired links.",
         ),
     ] = ""
     time: Annotated[
-        datetime, Field(rule=INSTANT, absent="now", help="The event's own time: dates in `prefix` come from it.")
+        datetime,
+        Field(rule=INSTANT, absent="now", help="The event's own time, from which dates in `prefix` are filled in."),
     ]
     cursor: Annotated[
         str | None, Field(rule=not_empty(TEXT), identity=True, help="S3 continuation token to start from.")
@@ -253,15 +255,14 @@ class JobFields:
         bool,
         Field(
             rule=FLAG,
-            help="Start a new run even when a finished manifest is still valid; counts once for each delivery.",
+            help="Start a new run even when a finished manifest is still valid; once for each delivery of the event.",
         ),
     ] = False
     force: Annotated[
-        bool, Field(rule=FLAG, help="Continue although every rule of the function is off; lifts no other guard.")
+        bool,
+        Field(rule=FLAG, help="Continue although every rule of the function is off; the other guards still count."),
     ] = False
-    task_id: Annotated[str | None, Field(rule=not_empty(TEXT), help="Task of sosw, which the last sibling closes.")] = (
-        None
-    )
+    task_id: Annotated[str | None, Field(rule=not_empty(TEXT), help="Task of sosw; the last sibling closes it.")] = None
     disposition: Annotated[
         str | None,
         Field(
@@ -269,7 +270,7 @@ class JobFields:
             rule=choice(INLINE, ATTACHMENT),
             identity=True,
             metavar="KIND",
-            help="What a browser does with the file: show it, or save it. Signed into each URL.",
+            help="What a browser does with the file: `inline` shows it, `attachment` saves it. Signed into each URL.",
         ),
     ] = None
     filename: Annotated[
@@ -281,7 +282,7 @@ class JobFields:
             metavar="TEMPLATE",
             help="Name that a browser saves the file under (RFC 6266): `{name}`, `{stem}` and `{ext}` (without "
             "the dot) of the key's last segment, `{path}` the key with `_` for each slash, `{n}` the line's number "
-            "(needs `concurrency` 1 and `chains` 1). Alone it means `attachment`.",
+            "(needs `concurrency` 1 and `chains` 1). Without `disposition`, the browser saves the file.",
         ),
     ] = None
     content_type: Annotated[
@@ -311,7 +312,7 @@ class JobFields:
             rule=subset(*FACTS),
             identity=True,
             metavar="NAMES",
-            help="Facts in each line between `key` and `url`, as S3's listing gives them; `null` where it gives none.",
+            help="Facts in each line between `key` and `url`, from S3's listing; `null` if the listing has none.",
         ),
     ] = ()
     include: Annotated[
@@ -322,8 +323,8 @@ class JobFields:
             identity=True,
             metavar="GLOB",
             several=True,
-            help="Take only keys of which what follows the prefix matches a glob: `*` any text, slashes too, `?` one "
-            "character, `[a-z]` one of these, `[!a-z]` one of the others; `**/` and `{a,b}` are refused.",
+            help="Take only keys whose part after the prefix matches a glob: `*` is any text, also slashes; `?` is one "
+            "character; `[a-z]` is one of these, `[!a-z]` one of all others; `**/` and `{a,b}` are refused.",
         ),
     ] = ()
     exclude: Annotated[
@@ -334,7 +335,7 @@ class JobFields:
             identity=True,
             metavar="GLOB",
             several=True,
-            help="Leave out keys of which what follows the prefix matches a glob, also those that `include` takes.",
+            help="Leave out keys whose part after the prefix matches a glob, also keys that `include` takes.",
         ),
     ] = ()
     modified_since: Annotated[
@@ -344,8 +345,8 @@ class JobFields:
             rule=Rule(choices.since, f"{MOMENT}, or `last`"),
             identity=True,
             metavar="TIME",
-            help="Take only objects that S3 dates at or after it. `last` is the start of the last complete run of this "
-            "job, which the jobs table knows; the first run takes all.",
+            help="Take only objects that S3 dates at or after this time. `last` is the start of the last complete run "
+            "of this job, from the jobs table; the first run takes all.",
         ),
     ] = None
     modified_before: Annotated[
@@ -355,7 +356,7 @@ class JobFields:
             rule=Rule(choices.moment, MOMENT),
             identity=True,
             metavar="TIME",
-            help="Take only objects that S3 dates before it.",
+            help="Take only objects that S3 dates before this time.",
         ),
     ] = None
     min_size: Annotated[
@@ -396,8 +397,8 @@ class JobFields:
             identity=True,
             several=True,
             metavar="PREFIX",
-            help="Several prefixes in place of `prefix`, listed in order into one manifest, each with its dates filled "
-            "in. A prefix under another is listed once.",
+            help="Several prefixes instead of `prefix`, listed in key order into one manifest, each with its dates "
+            "filled in. A prefix under another is listed once.",
         ),
     ] = None
     keys_from: Annotated[
@@ -407,9 +408,9 @@ class JobFields:
             rule=PLACE,
             identity=True,
             metavar="S3://BUCKET/KEY",
-            help="Object that holds the keys, in place of a listing: one a line, CSV or JSONL, plain or gzip; or the "
-            "`manifest.json` of an S3 Inventory report in CSV or Parquet. The manifest has its order, and `suffix` is "
-            '`""` unless the event names one. A key outside `ALLOWED_PREFIXES` ends the job.',
+            help="Object that holds the keys, instead of a listing: one key a line, CSV or JSONL, plain or gzip; or "
+            "the `manifest.json` of an S3 Inventory report in CSV or Parquet. The manifest keeps the order of this "
+            'object; `suffix` is `""` unless the event names it. A key outside `ALLOWED_PREFIXES` ends the job.',
         ),
     ] = None
     refresh: Annotated[
@@ -418,7 +419,7 @@ class JobFields:
             env="REFRESH",
             rule=PLACE,
             identity=True,
-            help="Earlier manifest, the keys of which are signed again in its order, without a listing.",
+            help="Earlier manifest whose keys are signed again, in its order and without a listing.",
         ),
     ] = None
     version_ids: Annotated[
@@ -428,8 +429,8 @@ class JobFields:
             rule=SWITCH,
             identity=True,
             flag=True,
-            help="Each URL names the version that was listed, so that a later overwrite changes nothing of what it "
-            "gives. Needs the rights `s3:ListBucketVersions` and `s3:GetObjectVersion`; `cursor` must be absent.",
+            help="Each URL names the version that was listed, so that the URL gives the same bytes after the object is "
+            "overwritten. Needs the rights `s3:ListBucketVersions` and `s3:GetObjectVersion`, and no `cursor`.",
         ),
     ] = False
     signer: Annotated[
@@ -439,8 +440,8 @@ class JobFields:
             rule=choice(distribution.S3, distribution.CLOUDFRONT),
             identity=True,
             metavar="WHO",
-            help="Who signs: the credentials for S3, or the key of the deployment's CloudFront distribution. Its URLs "
-            "may live longer than seven days, and die with no session.",
+            help="Who signs: `s3`: the credentials for S3; `cloudfront`: the key of the deployment's CloudFront "
+            "distribution. CloudFront's URLs may live longer than 7 days, and do not expire with a session.",
         ),
     ] = distribution.S3
     policy: Annotated[
@@ -450,8 +451,8 @@ class JobFields:
             rule=choice(distribution.CANNED, distribution.PREFIX),
             identity=True,
             metavar="KIND",
-            help="CloudFront's policy: `canned` opens one key by each URL; `prefix` is one signature for all, and each "
-            "URL then opens everything under the job's prefix.",
+            help="CloudFront's policy: with `canned` each URL opens one key; with `prefix` all URLs have one "
+            "signature, and each URL opens everything under the job's prefix.",
         ),
     ] = distribution.CANNED
     ip_range: Annotated[

@@ -30,7 +30,9 @@ def bucket(field: str, value: object) -> str:
         )
     if name.endswith(DIRECTORY):
         raise InvalidEventError(
-            field, value, "must not be a directory bucket: it lists in no order, and its URLs die within five minutes"
+            field,
+            value,
+            "must not be a directory bucket: it lists keys in no order, and its URLs expire within five minutes",
         )
     return name
 

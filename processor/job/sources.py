@@ -73,7 +73,7 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
         "prefix": ("prefix", "")
     }
     if event.get("chains") is None:
-        alone["chains"] = ("chains", 1)  # only the keys of one prefix are divided
+        alone["chains"] = ("chains", 1)  # chains share the keys of one prefix only
     if given[0] != "prefixes" and event.get("suffix") is None:
         alone["suffix"] = ("suffix", "")  # a caller that names keys means all of them
     if named and event.get("policy") is None:

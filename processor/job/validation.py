@@ -40,7 +40,7 @@ def line(field: str, value: object) -> str:
     """
     written = text(field, value)
     if len(written) > MAX_LINE or not all(each.isprintable() or each in _JOINERS for each in written):
-        rule = f"must be one line of at most {MAX_LINE} characters, none of which controls or hides others"
+        rule = f"must be one line of at most {MAX_LINE} characters, without control or invisible characters"
         raise InvalidEventError(field, value, rule)
     return written.strip()
 

@@ -125,7 +125,9 @@ class DynamoLedger:
         """End the run for good."""
         return await self._update(record, FAILED, {"reason": reason}, now)
 
-    async def tell(self, job_key: str, job_id: str, now: datetime, *, stop: bool = False, **more: int) -> Record | None:
+    async def add_progress(
+        self, job_key: str, job_id: str, now: datetime, *, stop: bool = False, **more: int
+    ) -> Record | None:
         """
         Add to the numbers of a job's record, for a chain of one of its ranges.
 

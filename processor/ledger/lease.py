@@ -167,7 +167,7 @@ class Lease:
                 due = self._clock() + RENEW
                 if due >= self._record.lease_until - MARGIN:
                     raise RetryableError(
-                        f"the lease of job {self._record.job_id} cannot be renewed: the work stops before it ends"
+                        f"the lease of job {self._record.job_id} cannot be renewed: the work stops before then"
                     ) from error
 
     def _take(self, written: Record) -> None:

@@ -87,9 +87,7 @@ class Choice:
     def _known(self, reason: str, fact: str, key: str, value: str | None) -> str:
         if value is None:
             place = self._job.keys_place or f"s3://{self._job.bucket}"
-            raise SourceRefusedError(
-                f"{place} does not give the {fact} of {shown(key)}: {reason} cannot be decided there"
-            )
+            raise SourceRefusedError(f"{place} does not give the {fact} of {shown(key)}: {reason} cannot be decided")
         return value
 
 
@@ -150,4 +148,6 @@ def _date(date: str) -> str:
     try:
         return as_s3_writes(datetime.fromisoformat(date))
     except ValueError:
-        raise SourceRefusedError(f"the listing dates an object {shown(date)}, which is not an ISO 8601 time") from None
+        raise SourceRefusedError(
+            f"the listing gives an object the date {shown(date)}, which is not an ISO 8601 time"
+        ) from None

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def hear(
+def replace_handler(
     client: Any,  # noqa: ANN401 - aiobotocore's, or a test's
     event: str,
     handler: Callable[..., Any],

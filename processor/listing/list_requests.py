@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.answers import NOT_NOW
 from processor.errors import CursorRefusedError, RetryableError, cause_code, from_client_error
-from processor.listing.client_events import hear
+from processor.listing.client_events import replace_handler
 from processor.listing.listed import Listed, keys_after, read, read_versions, versions_marker
 from processor.listing.page_parser import EVENT, URL, take_keys
 from processor.listing.repeated_list import RepeatedList
@@ -63,12 +63,12 @@ class ListRequests:
         self.count = 0
         self.on_slow: Callable[[], None] = _ignore
         self._repeated = RepeatedList(client, self._note_retry, on_page)
-        hear(client, EVENT, on_page, "presign-ask-ahead", first=True)
-        hear(client, EVENT, take_keys, "presign-take-keys")
-        hear(client, RETRY, self._note_retry, "presign-hear-retry")
+        replace_handler(client, EVENT, on_page, "presign-ask-ahead", first=True)
+        replace_handler(client, EVENT, take_keys, "presign-take-keys")
+        replace_handler(client, RETRY, self._note_retry, "presign-note-retry")
         if job.version_ids:
-            hear(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
-            hear(client, VERSIONS_RETRY, self._note_retry, "presign-hear-versions-retry")
+            replace_handler(client, VERSIONS_EVENT, take_versions, "presign-take-versions")
+            replace_handler(client, VERSIONS_RETRY, self._note_retry, "presign-note-versions-retry")
 
     async def send(self, job: Job, cursor: str | None, start_after: str | None) -> Listed:
         """

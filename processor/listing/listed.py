@@ -74,12 +74,11 @@ def read(response: Mapping[str, Any], names: Sequence[str] = ()) -> Listed:
     rows = _facts(response, keys, names) if names else {}
     stated, folders = response.get("KeyCount"), len(response.get("CommonPrefixes", ()))
     if stated is not None and int(stated) > len(keys) + folders:
-        raise RetryableError(f"the answer says that it holds {plural(int(stated), 'key')}, and holds {len(keys)}")
+        raise RetryableError(f"the answer says that it holds {plural(int(stated), 'key')}, but holds {len(keys)}")
     cursor, truncated = response.get("NextContinuationToken") or None, response.get("IsTruncated")
     if response.get(FIRST_VERSION) and truncated and cursor is None:
         raise SourceRefusedError(
-            "the server answers with the first version of the listing: it knows no ListObjectsV2, and there are more "
-            "pages"
+            "the server answers as ListObjects does: it does not support ListObjectsV2, and there are more pages"
         )
     found = Listed(keys, cursor, truncated, frozenset(archived), facts=rows)
     return sorted_out(found) if max(map(len, keys), default=0) > _SHORT or not _is_utf8(keys) else found
@@ -94,9 +93,7 @@ def read_versions(response: Mapping[str, Any], names: Sequence[str]) -> Listed:
     :raises SourceRefusedError: The server lists objects in place of versions, or does not encode keys as it says.
     """
     if response.get(UNVERSIONED):
-        raise SourceRefusedError(
-            "the server lists objects where it is asked for their versions: it knows no version_ids"
-        )
+        raise SourceRefusedError("the server lists objects instead of their versions: it does not support version_ids")
     kept = {name: response[name] for name in ("IsTruncated", "EncodingType", KEYS, ARCHIVED, BODY) if name in response}
     if response.get("IsTruncated") and "NextVersionIdMarker" in response:
         key = response["NextKeyMarker"]
@@ -129,16 +126,16 @@ def check_order(keys: Sequence[str], last_key: str | None, bucket: str, prefix: 
     if last_key is not None and keys[0] <= last_key:
         raise SourceRefusedError(
             f"s3://{bucket} lists {shown(keys[0])} after {shown(last_key)}: the server repeats keys, or does not list "
-            "in key order"
+            "them in key order"
         )
     if not all(map(lt, keys, keys[1:])):
-        raise SourceRefusedError(f"s3://{bucket} is not listed in key order, as no directory bucket is")
+        raise SourceRefusedError(f"s3://{bucket} is not listed in key order; no directory bucket is")
     # Keys between two keys under a prefix are under the prefix too.
     stranger = next((key for key in (keys[0], keys[-1]) if not key.startswith(prefix)), None)
     if stranger is not None:
         raise SourceRefusedError(
-            f"s3://{bucket} was asked for keys under {shown(prefix)}, and lists {shown(stranger)}: "
-            "the server takes the prefix otherwise than it was sent"
+            f"s3://{bucket} was asked for keys under {shown(prefix)}, but lists {shown(stranger)}: "
+            "the server does not read the prefix as it was sent"
         )
 
 
@@ -160,7 +157,7 @@ def _of_objects(response: Mapping[str, Any]) -> tuple[list[str], list[str]]:
         raise RetryableError("the answer holds an object without a key")
     is_encoded = str(response.get("EncodingType", "")).strip().lower() == URL
     if is_encoded and not all(is_url(each["Key"]) for each in found):
-        raise SourceRefusedError("the server says that it lists keys as URLs have them, and does not")
+        raise SourceRefusedError("the server says that its keys are URL-encoded, but they are not")
     keys = [url_decoded(each["Key"]) if is_encoded else each["Key"] for each in found]
     return keys, [key for key, each in zip(keys, found, strict=True) if _is_archived(each)]
 

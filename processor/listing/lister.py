@@ -47,7 +47,7 @@ class Lister:
         self._excluded, self._last_started, self.allowed = excluded, last_started, allowed
         self.maker = PageMaker(job, excluded, last_started)
         self._next = NextPage(self._send)
-        self.requests = ListRequests(client, job, self.maker.facts, self._next.see)
+        self.requests = ListRequests(client, job, self.maker.facts, self._next.on_page)
 
     def turn_to(self, prefix: str) -> None:
         """List another prefix from now on."""

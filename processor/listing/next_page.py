@@ -29,7 +29,7 @@ class NextPage:
         self._is_awaited = False
         self.is_asked_ahead = False
 
-    async def see(self, response_dict: dict[str, Any], **_: object) -> None:
+    async def on_page(self, response_dict: dict[str, Any], **_: object) -> None:
         """Send the request for the next page of one that is waited for (handler of botocore's ``EVENT``, too)."""
         token = next_token(response_dict) if self._is_awaited and self.is_asked_ahead else None
         if token is not None and self._ahead is None:  # an earlier try of this page may have asked

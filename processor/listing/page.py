@@ -96,7 +96,7 @@ class PageMaker:
         cold = [key for key in keys if key in archived] if archived else []
         if cold and self._job.archived == ARCHIVED_FAIL:
             raise ArchivedError(
-                f"{shown(cold[0])} is archived, and the job says archived: {ARCHIVED_FAIL}; restore it first"
+                f"{shown(cold[0])} is archived, and the job has archived: {ARCHIVED_FAIL}; restore it first"
             )
         if cold and self._job.archived == ARCHIVED_SKIP:
             keys = [key for key in keys if key not in archived]

@@ -78,7 +78,7 @@ class RangeListing(Background[RangePage]):
         # A run that looks for no map makes none either: to save one of 1,000 pages takes as long as to list two pages.
         self._maker = None if known is None else KeyMapMaker(job.prefix, learnt)
         self._known = known
-        self._looking: asyncio.Task[None] | None = None
+        self._using_map: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, tuple[Request, RequestTime]] = {}
         self._waits: deque[bool] = deque(maxlen=_WAITS)
@@ -194,8 +194,8 @@ class RangeListing(Background[RangePage]):
             self._failed.pop(None, None)
         self._limit.went_well()
         self._answered = True
-        if found.goes_on and self._known is not None and self._looking is None:
-            self._looking = asyncio.create_task(self._look(self._known))
+        if found.goes_on and self._known is not None and self._using_map is None:
+            self._using_map = asyncio.create_task(self._use_map(self._known))
         kept, is_last = self._planner.arrived(request.number, found.keys, truncated=found.goes_on)
         if self._maker is not None:
             self._maker.add(request.number, kept, is_last=is_last)
@@ -206,7 +206,7 @@ class RangeListing(Background[RangePage]):
         page = self._lister.maker.page(kept, front, found, unsignable, is_last=is_last)
         self._put(request.number, page, front or request.after)
 
-    async def _look(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
+    async def _use_map(self, known: Callable[[], Awaitable[KeyMap | None]]) -> None:
         """Split ranges by the map of an earlier run, once it is there."""
         key_map = await known()
         if key_map is not None:
@@ -224,7 +224,7 @@ class RangeListing(Background[RangePage]):
         self._failed[failed] = self._failed.get(failed, 0) + 1
         if failed is None:
             if self._failed[failed] == _MOST_FAILED:
-                raise ContradictionError(f"requests that start after a key of no object fail: {error}")
+                raise ContradictionError(f"requests that start after a key that does not exist fail: {error}")
             return False
         return self._failed[failed] == _MOST_FAILED or not self._answered
 
@@ -240,7 +240,7 @@ class RangeListing(Background[RangePage]):
 
     async def _stop(self) -> None:
         """Stop what is under way: nothing may outlive the client."""
-        tasks: list[asyncio.Task[Any]] = [*self._flying, *([] if self._looking is None else [self._looking])]
+        tasks: list[asyncio.Task[Any]] = [*self._flying, *([] if self._using_map is None else [self._using_map])]
         self._flying, self._landed = {}, []
         for task in tasks:
             task.cancel()

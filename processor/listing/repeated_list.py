@@ -28,7 +28,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from processor.answers import NOT_NOW
-from processor.listing.client_events import hear
+from processor.listing.client_events import replace_handler
 from processor.listing.page_parser import is_page, page_of
 from processor.signing_key import signing_key
 
@@ -129,25 +129,25 @@ class RepeatedList:
     """
     The list requests of a client after its first one.
 
-    :param client: S3 client; ``learn`` is called after each answer that the client itself brought.
-    :param slowed: Called for each passing fault, with the response of botocore's ``needs-retry``.
-    :param see:    Sees each body before it is read, as botocore's ``before-parse`` shows it.
+    :param client:  S3 client; ``learn`` is called after each answer that the client itself brought.
+    :param slowed:  Called for each passing fault, with the response of botocore's ``needs-retry``.
+    :param on_body: Called with each body before it is parsed, as botocore's ``before-parse`` shows it.
     """
 
     def __init__(
         self,
         client: Any,  # noqa: ANN401 - aiobotocore's, or a test's
         slowed: Callable[[tuple[Any, Any] | None], None],
-        see: Callable[[dict[str, Any]], Awaitable[None]],
+        on_body: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        self._client, self._slowed, self._see_body = client, slowed, see
+        self._client, self._slowed, self._on_body = client, slowed, on_body
         self._http: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
         self._sent: Any = None
         self._over = self._http is None
         self._pattern = None if self._over else _LATEST.get(client)
-        hear(client, SENT, self._see, "presign-repeated-list")
+        replace_handler(client, SENT, self._note_request, "presign-repeated-list")
 
-    def _see(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
+    def _note_request(self, request: Any, **_: object) -> None:  # noqa: ANN401 - botocore's
         self._sent = request
 
     async def learn(self, asked: Mapping[str, Any]) -> None:
@@ -187,7 +187,7 @@ class RepeatedList:
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None
         answer = {"status_code": http.status_code, "body": await http.content}
-        await self._see_body(answer)
+        await self._on_body(answer)
         found = page_of(answer)
         # A redirect, a refusal, or a page that botocore must parse: the next answers would be alike.
         self._over = found is None and (http.status_code != HTTPStatus.OK or is_page(answer["body"]))

@@ -74,7 +74,7 @@ class ManifestObject:
         """
         # Compared here, because Backblaze B2 and R2 refuse the header by which S3 would compare the checksum.
         if isal_zlib.crc32(body.getbuffer()) != checksum:
-            raise PartsRefusedError("with other bytes than were written")
+            raise PartsRefusedError("with bytes that differ from those written")
         call = self._client.put_object(**self.place, **self._fields(about), Body=body, IfNoneMatch="*")
         return await self._appear(call, body.getbuffer().nbytes, about)
 
@@ -132,19 +132,17 @@ class ManifestObject:
             ) from error
         head = await self._head(is_there=True)
         if head is None:
-            raise RetryableError(f"cannot {self.doing}: S3 took it, and does not show it")
+            raise RetryableError(f"cannot {self.doing}: S3 accepted it, but does not show it")
         self._check_size(head, size)
         return about
 
     async def _head(self, *, is_there: bool) -> dict[str, Any] | None:
-        doing = f"see {self._where}{_RIGHTS if is_there else ''}"
+        doing = f"check {self._where}{_RIGHTS if is_there else ''}"
         return await head_of(self._client, self.place, doing, is_there=is_there)
 
     def _check_size(self, head: Mapping[str, Any], size: int) -> None:
         if head["ContentLength"] != size:
-            raise ManifestDamagedError(
-                f"{self._where} has {head['ContentLength']} bytes in place of the {size} written"
-            )
+            raise ManifestDamagedError(f"{self._where} has {head['ContentLength']} bytes instead of the {size} written")
 
     def _fields(self, about: Mapping[str, str]) -> dict[str, Any]:
         return {**self._kind, "Metadata": {JOB_ID: self._job_id, **about}}

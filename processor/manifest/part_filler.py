@@ -124,7 +124,7 @@ class PartFiller:
             raise
         found = answer.get("CopyPartResult")
         if not found:  # a store that does not know the operation takes the request for an empty part
-            raise PartsRefusedError("without a word of the copy")
+            raise PartsRefusedError("without the ETag of the copy")
         return stated(found, "ETag", doing)
 
 

@@ -157,7 +157,7 @@ class RangeWriters:
     async def _flush(self, partition: Sequence[KeyRange]) -> None:
         lost = self._writers.keys() - {found.number for found in partition}
         if any(self._writers[number].encoded.size for number in lost):
-            raise RuntimeError(f"ranges {sorted(lost)} have left the partition with what is written of them")
+            raise RuntimeError(f"ranges {sorted(lost)} are not in the partition, although keys of them are written")
         await together(writer.flush() for writer in self._in_order(partition))
         await together(writer.settle() for writer in self._in_order(partition))
 

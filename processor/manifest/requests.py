@@ -88,7 +88,7 @@ async def blocks_of(call: Awaitable[Any], size: int, doing: str) -> AsyncGenerat
     except (BotoCoreError, ClientPayloadError) as error:  # aiobotocore lets a body that breaks off through
         raise from_client_error(error, doing) from error
     if read != size:
-        raise RetryableError(f"cannot {doing}: S3 sent {read} bytes in place of {size}")
+        raise RetryableError(f"cannot {doing}: S3 sent {read} bytes instead of {size}")
 
 
 async def body_of(call: Awaitable[Any], size: int, doing: str) -> bytes:

@@ -76,7 +76,7 @@ class StableObject:
         :raises PresignSiblingsError: S3 refuses otherwise.
         """
         for _ in range(_TRIES):
-            head = await head_of(self._client, self._place, f"see {self._where}")
+            head = await head_of(self._client, self._place, f"check {self._where}")
             if head is not None and head["Metadata"].get(JOB_ID) == edition.job_id:
                 return None
             kept = None if head is None else self._kept(head, edition, now)
@@ -91,22 +91,26 @@ class StableObject:
                 raise from_client_error(error, self._doing) from error
             else:
                 return None
-        raise RetryableError(f"cannot {self._doing}: others write it again and again")
+        raise RetryableError(f"cannot {self._doing}: other writers replace it again and again")
 
     def _kept(self, head: Mapping[str, Any], edition: Edition, now: datetime) -> str | None:
         metadata = head["Metadata"]
         if STABLE not in metadata:
-            return "an object that is no job's manifest stands there"
+            return "the object there is not a job's manifest"
         if self._job.refreshes_stable:
             at = head.get("LastModified")  # some stores give none: then it is unknown
             if at is None or at >= edition.started.replace(microsecond=0):
-                return "it was replaced while its keys were signed again"
+                return "the manifest there was replaced while its keys were signed again"
         elif metadata[STABLE] != self._job.stable_id:
-            return "it is another job's"
+            return "the manifest there is from another job"
         elif metadata.get(STARTED, "") > edition.started.strftime(ISO):
-            return "a later run stands there"
+            return "the manifest there is from a later run"
         lives = EXPIRES in metadata and metadata[EXPIRES] > now.strftime(ISO)
-        return f"what stands there still lives, and is better: {edition.worse}" if edition.worse and lives else None
+        return (
+            f"the links of the manifest there still work, and the new one is worse: {edition.worse}"
+            if edition.worse and lives
+            else None
+        )
 
     def _metadata(self, edition: Edition, head: Mapping[str, Any] | None) -> dict[str, str]:
         """Return the metadata; with keys that are signed again, start and owner stay those of the earlier manifest."""

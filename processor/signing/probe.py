@@ -26,7 +26,7 @@ _MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
 _OF_STORES = frozenset(
     {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
 )
-_STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers in the store's place"
+_STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers instead of the store"
 _TRIES, WAIT_SECONDS = 4, 1.0
 _CUSTOMERS_KEY = "the object is encrypted under a key that only its owner has (SSE-C): no link can give it"
 READ_BYTES = 1 << 14  # of an error's body
@@ -107,4 +107,4 @@ def _reason(status: int, body: str, region: str | None) -> tuple[str, str]:
     text += f": {words}" if words and words != code else ""
     if "server side encryption" in words.lower():
         return code, f"{text}; {_CUSTOMERS_KEY}"
-    return code, f"{text}; the bucket lies in {region}" if region and status in {301, 307, 400} else text
+    return code, f"{text}; the bucket is in {region}" if region and status in {301, 307, 400} else text

@@ -47,7 +47,7 @@ def run_until(stand: Controller, until: Callable[[Experiment], bool]) -> Experim
     """Wait until a condition holds for the run."""
     deadline = time.monotonic() + SECONDS
     while (run := stand.run) is None or not until(run):
-        state = (stand.fault, run and (run.phase, run.seen, run.course.told()))
+        state = (stand.fault, run and (run.phase, run.snapshot, run.timeline.to_dicts()))
         assert time.monotonic() < deadline, state
         # A run that is over does not change: what its last lines do not hold will never come.
         assert run is None or run.ended is None or time.time() < run.ended + LAST_LINES_SECONDS, state
@@ -59,7 +59,7 @@ def ended_as(stand: Controller, phase: str) -> Experiment:
     """Wait until the run has ended as expected, with the log lines of its last hop."""
     # A short chain may end between two looks, before any line of it was read.
     return run_until(
-        stand, lambda run: run.phase == phase and [a.outcome for a in run.course.attempts()][-1:] == [phase]
+        stand, lambda run: run.phase == phase and [a.outcome for a in run.timeline.attempts()][-1:] == [phase]
     )
 
 
@@ -67,7 +67,7 @@ def prove(stand: Controller, deployed: Deployed) -> None:
     """Assert that the manifest holds each PDF once."""
     run = ended_as(stand, "complete")
     page = stand.manifest("", 0, 200)
-    assert run.course.count() == page["total"] == len(pdf_keys(deployed)) == len(run.keys)
+    assert run.timeline.count() == page["total"] == len(pdf_keys(deployed)) == len(run.keys)
     status, body = proof.get(run.manifest_url())
     _, checks = proof.manifest(body, pdf_keys(deployed))
     assert (status, [check for check in checks if not check.passed]) == (200, [])
@@ -77,7 +77,7 @@ def test_a_killed_hop_is_taken_over_and_both_are_shown(stand: Controller, deploy
     """By SIGKILL of the process that holds the lease."""
 
     def outcomes(run: Experiment) -> list[tuple[int, str]]:
-        return [(each.hop, each.outcome) for each in run.course.attempts()]
+        return [(each.hop, each.outcome) for each in run.timeline.attempts()]
 
     with ExitStack() as slow:
         with deployed.emulator.holding("hop-1"):
@@ -99,8 +99,8 @@ def test_a_disabled_rule_parks_the_chain_until_it_is_resumed(stand: Controller, 
         run_until(stand, lambda _: not stand.rule_on)
     assert [rule.name for rule in stand.services.switches.rules] == [f"default/{deployed.stack.function}_schedule"]
     run = ended_as(stand, "parked")
-    assert run.course.attempts()[-1].reason == "rules_disabled"
-    assert run.course.attempts()[-1].hop >= 1
+    assert run.timeline.attempts()[-1].reason == "rules_disabled"
+    assert run.timeline.attempts()[-1].hop >= 1
     assert stand.rule_on is False
     with pytest.raises(BusyError, match="no manifest yet"):
         stand.manifest("", 0, 10)
@@ -126,11 +126,11 @@ def test_a_stop_parks_the_chain_and_a_resume_continues_it(stand: Controller, dep
     """Through the ledger; no second run may begin before the first has ended."""
     with deployed.emulator.holding("hop-1"):
         stand.start(FORM)
-        run_until(stand, lambda run: run.seen is not None)
+        run_until(stand, lambda run: run.snapshot is not None)
         with pytest.raises(BusyError, match="under way"):
             stand.start(FORM)
         stand.stop()
-    assert ended_as(stand, "parked").course.attempts()[-1].reason == "stopped"
+    assert ended_as(stand, "parked").timeline.attempts()[-1].reason == "stopped"
     stand.resume()
     prove(stand, deployed)
 

@@ -49,7 +49,7 @@ def test_a_deployment_that_would_fail_is_refused_before_anything_is_built(bucket
     here, there = buckets
     code, stderr = deployed("--bucket", "nobody-has-this-bucket", "--code-bucket", there)
     assert (code, "there is no bucket nobody-has-this-bucket (--bucket)" in stderr) == (1, True)
-    assert f"bucket {there} (--code-bucket) lies in eu-central-1" in stderr
+    assert f"bucket {there} (--code-bucket) is in eu-central-1" in stderr
     code, stderr = deployed("--bucket", here, "--code-bucket", here, "--prefix", "inobx/")
     assert (code, f"s3://{here}/inobx/ holds no object" in stderr) == (1, True)
 

@@ -23,7 +23,7 @@ from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.remote.start import resume_payload
-from presign_siblings.remote.watch import looks
+from presign_siblings.remote.watch import samples
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
 from processor.job import DeploymentSettings, Job, Share, SiblingPayload
@@ -249,7 +249,7 @@ def test_a_job_that_several_chains_share_is_shown_as_one_with_all_their_keys(tab
     assert in_words(slowest(ranges, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
     assert to_dict(slowest(ranges, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
     asked = count_scans(jobs)
-    seen_thrice = [look.slowest for look in islice(looks(jobs, seen, sleep=lambda _: None), 3)]
+    seen_thrice = [look.slowest for look in islice(samples(jobs, seen, sleep=lambda _: None), 3)]
     assert (None in seen_thrice, asked[0]) == (False, 1), "each look scanned the whole table"
     assert note(jobs.set_stop(run.job.job_key, stop=False), NOW) == "1 of 7 ranges done"
     rewritten_by_a_newer_release(table, late.ledger_key)

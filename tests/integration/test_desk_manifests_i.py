@@ -227,7 +227,7 @@ def refused(code: str, message: str = "No") -> bytes:
         ("ExpiredToken", "The provided token has expired.", "the session that signed the link has ended"),
         ("InvalidObjectState", "The operation is not valid", "its owner must restore it first"),
         ("NoSuchKey", "The specified key does not exist.", "the object no longer exists"),
-        ("PermanentRedirect", "The bucket you are", "the bucket lies in eu-central-1"),
+        ("PermanentRedirect", "The bucket you are", "the bucket is in eu-central-1"),
         ("InvalidRequest", "The object was stored using a form of Server Side Encryption", "only its owner has"),
         ("KMS.DisabledException", "arn is disabled", "the key that the object is encrypted with"),
     ],

@@ -206,7 +206,7 @@ def test_a_reset_connection_is_reported_without_advice_about_the_endpoint() -> N
 
         thread = threading.Thread(target=reset)
         thread.start()
-        with Fetcher() as fetcher, pytest.raises(FetchError, match="closed before the answer was whole") as raised:
+        with Fetcher() as fetcher, pytest.raises(FetchError, match="closed before the answer was complete") as raised:
             fetcher.get(f"http://127.0.0.1:{server.getsockname()[1]}/a?X-Amz-Signature=0123")
         thread.join()
     assert "https" not in str(raised.value)

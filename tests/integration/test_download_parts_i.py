@@ -149,7 +149,7 @@ def test_progress_counts_the_bytes_of_an_unfinished_file(web: Web, tmp_path: Pat
     entry = Entry("a", web.serve("/a", Answer(BODY, headers=OF_PARTS, pause=PAUSE)), size=SIZE)
     progress = list[tuple[int, int]]()
     with Folder(tmp_path) as folder, Fetcher() as fetcher:
-        mine = Download(folder, fetcher, tell=lambda so_far: progress.append((so_far.under_way, so_far.passed)))
+        mine = Download(folder, fetcher, on_progress=lambda so_far: progress.append((so_far.under_way, so_far.passed)))
         mine.run(iter([entry]), 8)
     assert progress[-1] == (0, SIZE)
     assert [passed for _, passed in progress[:-1]] == [0] * (len(progress) - 1)

@@ -181,13 +181,13 @@ def test_no_rule_of_ours_deletes_an_object_that_the_function_has_not_written(
     """--merge-lifecycle had each object under the prefix deleted after eight days, also those of others."""
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
-    assert (f"s3://{bucket}/{key} is no manifest" in lines[0]) is not is_ours
+    assert (f"s3://{bucket}/{key} is not a manifest" in lines[0]) is not is_ours
     assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
     if not is_ours:
         assert "aws s3api put-bucket-lifecycle-configuration" in lines[1], "the command is not shown"
         lifecycle.put(s3, bucket, OURS)
         assert not any(
-            "no manifest" in line
+            "is not a manifest" in line
             for line in lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
         )
 

@@ -113,7 +113,7 @@ def _ending(credentials: Any, end: datetime) -> Any:
         (None, "ResourceNotFoundException"),
         ({"aws_access_key_id": "AKIA"}, "lacks"),
         ("plain", "is not a JSON"),
-        ({**USER, "aws_secret_access_key": None}, "is not a JSON object of texts"),
+        ({**USER, "aws_secret_access_key": None}, "is not a JSON object of strings"),
         ({**USER, "aws_secret_access_key": " "}, "holds an empty aws_secret_access_key"),
         ({**USER, "aws_access_key_id": "ASIAPLAINPLAINPLAIN1"}, "keys of a session"),
     ],

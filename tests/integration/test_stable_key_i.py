@@ -66,7 +66,7 @@ def test_a_later_run_replaces_the_manifest_and_a_worse_one_does_not_while_its_li
     run(9, **job)
     assert keys_at_the_stable_key(s3, bucket) == [], "a manifest of dead links was kept"
     s3.put_object(Bucket=bucket, Key=KEY, Body=b"somebody's")
-    assert "no job's manifest" in run(10, **job)["warning"]
+    assert "not a job's manifest" in run(10, **job)["warning"]
     assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == b"somebody's"
 
 
@@ -176,7 +176,7 @@ def test_a_long_manifest_is_copied_and_the_later_run_wins_a_race(
             return [await stable.replace(editions["earlier"], NOW), *kept_by_other]
 
     kept, other = asyncio.run(raced())
-    assert (kept, other) == ("a later run stands there", None)
+    assert (kept, other) == ("the manifest there is from a later run", None)
     assert s3.get_object(Bucket=bucket, Key=KEY)["Body"].read() == body
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 

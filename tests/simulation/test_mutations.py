@@ -1,7 +1,7 @@
 """
 Each safeguard is needed: without it, one of the first histories breaks an invariant.
 
-A safeguard that histories need too rarely has a test of its own, with ``look_that_it_is_missed``.
+What is too rare for a history has a test of its own, beside the one that misses it: ``assert_the_test_misses_it``.
 """
 
 from __future__ import annotations

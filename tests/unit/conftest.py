@@ -1,4 +1,4 @@
-"""What the unit tests of the whole handler stand on: a bucket in memory."""
+"""Fixtures for the unit tests of the whole handler: a bucket and a table in memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
-    """Put a bucket in memory behind the Processor, signed for by the real client."""
+    """Give the Processor a bucket in memory, whose URLs the real client signs."""
     fake = FakeS3([f"2026/{n:02}.pdf" for n in range(35)])
 
     @asynccontextmanager
@@ -32,7 +32,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> FakeS3:
 
 @pytest.fixture
 def jobs_table(monkeypatch: pytest.MonkeyPatch) -> FakeDynamo:
-    """Put a jobs table in memory behind the Processor."""
+    """Give the Processor a jobs table in memory."""
     fake = FakeDynamo()
 
     @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Answers that are none: what stands between a client and AWS sends them with status 200, or with its own 502."""
+"""Invalid answers, which systems between a client and AWS send with status 200, or with their own 502."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 class Raw(io.BytesIO):
-    """A body as urllib3 gives it."""
+    """A body with urllib3's interface."""
 
     def stream(self) -> Iterator[bytes]:
         yield self.read()
@@ -57,7 +57,7 @@ class Raw(io.BytesIO):
 def ask(
     service: Any, operation: str, request: dict[str, Any], *answers: tuple[int, bytes, dict[str, str]]
 ) -> tuple[Any, int]:
-    """Call an operation whose tries get these answers, the last one for ever; return its answer, and the tries."""
+    """Call an operation whose tries get these answers, the last one repeated; return its answer, and the tries."""
     config = Config(
         retries={"mode": "standard", "total_max_attempts": 3}, region_name="eu-west-1", parameter_validation=False
     )
@@ -82,60 +82,60 @@ def ask(
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let botocore's backoff take no time."""
+    """Make botocore's backoff take no time."""
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
 
 
 @pytest.mark.parametrize("body", [b"", HTML, XHTML, JSON], ids=["nothing", "HTML", "XHTML", "JSON"])
 @pytest.mark.parametrize(("service", "operation", "request_"), CALLS, ids=[f"{s} {o}" for s, o, _ in CALLS])
-def test_what_is_no_answer_is_a_fault_that_is_tried_again(
+def test_an_invalid_answer_is_a_fault_that_is_retried(
     service: str, operation: str, request_: dict[str, Any], body: bytes
 ) -> None:
-    """A 200 of something else ended a listing at its 22nd of 467 keys: it is a fault of the way, on every operation."""
+    """A foreign 200 ended a listing at its 22nd of 467 keys: on every operation it is a fault of the network."""
     error, tries = ask(service, operation, request_, (200, body, {"Content-Type": "text/html"}))
     assert isinstance(error, ClientError)
     assert tries == 3
-    assert error_code(error) == MALFORMED or body in {HTML, JSON}  # botocore finds a torn XML by itself
+    assert error_code(error) == MALFORMED or body in {HTML, JSON}  # botocore itself detects truncated XML
 
 
 @pytest.mark.parametrize("body", [JSON, b"<ListBucketResult><Contents><Key>a", b"\x1f\x8bpacked"])
-def test_a_listing_that_cannot_be_read_is_told_as_what_came(body: bytes) -> None:
-    """Botocore gives it the status 500: nobody finds that in the server's log."""
+def test_an_unreadable_listing_is_reported_with_the_answer_received(body: bytes) -> None:
+    """Botocore gives it the status 500, which is not in the server's log."""
     error, tries = ask("s3", "list_objects_v2", {"Bucket": "reports"}, (200, body, {"Content-Type": "text/plain"}))
     assert tries == 3
-    assert f"status 200 with {len(body)} bytes of text/plain, which is no answer to ListObjectsV2" in why(error)
+    assert f"status 200 with {len(body)} bytes of text/plain, which is not an answer to ListObjectsV2" in why(error)
 
 
 @pytest.mark.parametrize("status", [200, 502])
 @pytest.mark.parametrize("encoding", ["Shift_JIS", "x-unknown"])
 @pytest.mark.parametrize(("service", "operation", "request_"), CALLS, ids=[f"{s} {o}" for s, o, _ in CALLS])
-def test_a_page_in_an_encoding_that_xml_parsers_lack_is_no_answer_either(
+def test_a_page_in_an_encoding_that_xml_parsers_lack_is_invalid_too(
     service: str, operation: str, request_: dict[str, Any], encoding: str, status: int
 ) -> None:
-    """Python's parser raises errors of other kinds then; they ended the hop, without another try."""
+    """Python's parser then raises errors of other kinds; they ended the hop, without another try."""
     page = f'<?xml version="1.0" encoding="{encoding}"?><html><body>Sign in</body></html>'.encode()
     error, tries = ask(service, operation, request_, (status, page, {"Content-Type": "text/html"}))
     assert isinstance(error, ClientError)
     assert tries == 3
 
 
-def test_an_object_whose_size_is_not_told_is_no_answer() -> None:
-    """A proxy that sends in chunks leaves it out; whether the manifest is whole is seen by it."""
+def test_an_object_without_a_size_is_an_invalid_answer() -> None:
+    """A proxy that sends in chunks omits the size, which shows whether the manifest is complete."""
     error, tries = ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"'}))
     assert (error_code(error), tries) == (MALFORMED, 3)
     assert "without ContentLength" in str(error)
 
 
-def test_one_such_answer_among_others_changes_nothing() -> None:
-    """The next try has the true one."""
+def test_one_invalid_answer_among_valid_ones_changes_nothing() -> None:
+    """The next try gets the valid one."""
     good = b'{"State": "ENABLED", "Name": "nightly"}'
     answer, tries = ask("events", "describe_rule", {"Name": "nightly"}, (200, XHTML, {}), (200, good, {}))
     assert (answer["State"], tries) == ("ENABLED", 2)
 
 
 @pytest.mark.parametrize("status", [502, 503])
-def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
-    """Botocore's parser of CloudWatch raises what no caller expects on an error that is no XML."""
+def test_a_gateways_own_error_page_has_its_status_as_its_code(status: int) -> None:
+    """Botocore's parser of CloudWatch raises an unexpected error for an error that is not XML."""
     error, tries = ask("cloudwatch", "get_metric_data", QUERY, (status, HTML, {"Content-Type": "text/html"}))
     assert error_code(error) == str(status)
     assert tries == 3
@@ -150,8 +150,8 @@ def test_a_gateways_own_page_has_its_status_for_a_code(status: int) -> None:
         (429, "TooManyRequests"),
     ],
 )
-def test_a_store_that_says_not_now_in_its_own_words_is_asked_again(status: int, code: str) -> None:
-    """AWS says so of its 409; other stores of their 429. The first cost a hop with all that it had listed."""
+def test_a_store_that_refuses_for_now_in_its_own_words_is_asked_again(status: int, code: str) -> None:
+    """AWS documents it for its 409, other stores for their 429. A 409 cost a hop with all that it had listed."""
     refused: Any = (status, f"<Error><Code>{code}</Code><Message>Please try again.</Message></Error>".encode(), {})
     refused[2]["x-amz-bucket-region"] = "eu-west-1"  # as S3 names it
     request = {**OBJECT, "Body": b"lines", "IfNoneMatch": "*"}
@@ -161,8 +161,8 @@ def test_a_store_that_says_not_now_in_its_own_words_is_asked_again(status: int, 
     assert (error_code(error), tries) == (code, 3)
 
 
-def test_a_throttled_invoke_stays_a_refusal() -> None:
-    """Lambda has taken nothing; as a server's fault it would be told as a sibling that may have begun."""
+def test_a_throttled_invoke_counts_as_a_refusal() -> None:
+    """Lambda has accepted nothing; as a server error it would be reported as a sibling that may have begun."""
     reason = b'{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded"}'
     refused = (429, reason, {"x-amzn-ErrorType": "TooManyRequestsException"})
     error, _ = ask("lambda", "invoke", {"FunctionName": "presign"}, refused)
@@ -170,8 +170,8 @@ def test_a_throttled_invoke_stays_a_refusal() -> None:
 
 
 @pytest.mark.parametrize("status", [302, 304, 307, 408, 429])
-def test_a_word_of_the_way_that_means_not_now_is_tried_again(status: int) -> None:
-    """A sign-in page of the network, a cache, a proxy that has too much to do: none of it is S3's own word."""
+def test_a_temporary_error_of_the_network_is_retried(status: int) -> None:
+    """A sign-in page of the network, a cache, an overloaded proxy: S3 sent none of these."""
     answers = [
         (status, HTML, {"Location": "http://portal.example/"}),
         (200, b"", {"ETag": '"e"', "Content-Length": "4"}),
@@ -181,8 +181,8 @@ def test_a_word_of_the_way_that_means_not_now_is_tried_again(status: int) -> Non
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "0000-00-00"])
-def test_a_date_that_is_none_stops_no_job(date: str) -> None:
-    """Botocore raises ``ValueError`` at it, which no caller expects; the date is of no use here."""
+def test_an_invalid_date_stops_no_job(date: str) -> None:
+    """Botocore raises an unexpected ``ValueError`` for it, although the date is not needed here."""
     assert (
         ask("s3", "head_object", OBJECT, (200, b"", {"ETag": '"e"', "Last-Modified": date, "Content-Length": "4"}))[1]
         == 1
@@ -193,44 +193,44 @@ def test_a_date_that_is_none_stops_no_job(date: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", HTML, b"<Error><Code>PermanentRedirect</Code></Error>"])
-def test_a_redirect_that_tells_no_region_is_an_answer(body: bytes) -> None:
-    """Botocore asked for the region by a HEAD, which is redirected too, until Python's stack ended."""
+def test_a_redirect_without_a_region_is_an_answer(body: bytes) -> None:
+    """Botocore asked for the region by a HEAD, which is redirected too, until Python's stack overflowed."""
     error, tries = ask("s3", "get_object", OBJECT, (301, body, {"Location": "https://store.example/"}))
     assert isinstance(error, ClientError)
     assert tries == 1
     assert "301" in str(error) or error_code(error) == "PermanentRedirect"
 
 
-def test_a_refusal_that_is_none_of_s3s_says_so() -> None:
-    """A firewall's 403 says nothing of anybody's rights."""
+def test_a_refusal_that_is_not_from_s3_is_reported_as_such() -> None:
+    """A firewall's 403 is not about rights on the bucket."""
     error, _ = ask("s3", "list_objects_v2", {"Bucket": "reports"}, (403, HTML, {"Content-Type": "text/html"}))
     assert error_code(error) == "403"
-    assert f"status 403 with {len(HTML)} bytes of text/html, which is no answer" in why(error)
-    assert "a firewall or another server may stand between" in why(error)
+    assert f"status 403 with {len(HTML)} bytes of text/html, which is not an answer" in why(error)
+    assert "a firewall or another server may have answered" in why(error)
 
 
-def test_a_put_that_a_page_answers_is_not_done() -> None:
-    """S3 answers a PUT with an ETag and no body; some stores leave out the ETag."""
+def test_a_put_answered_by_a_page_counts_as_failed() -> None:
+    """S3 answers a PUT with an ETag and no body; some stores omit the ETag."""
     request = {**OBJECT, "Body": b"line"}
     assert error_code(ask("s3", "put_object", request, (200, HTML, {}))[0]) == MALFORMED
     assert ask("s3", "put_object", request, (200, b"", {}))[1] == 1
 
 
-def test_a_row_that_is_not_there_is_an_answer() -> None:
-    """DynamoDB says so by an empty object."""
+def test_a_missing_row_is_a_valid_answer() -> None:
+    """DynamoDB sends an empty object for it."""
     answer, tries = ask("dynamodb", "get_item", ROW, (200, b"{}", {}))
     assert ("Item" in answer, tries) == (False, 1)
 
 
-def test_the_message_says_what_came() -> None:
-    """Whoever reads it looks for the proxy."""
+def test_the_message_describes_the_answer_received() -> None:
+    """Its reader looks for the proxy."""
     error, _ = ask("events", "put_events", {"Entries": []}, (200, XHTML, {"Content-Type": "text/html"}))
     message = error.response["Error"]["Message"]
-    assert message == f"status 200 with {len(XHTML)} bytes of text/html, which is no answer to PutEvents"
+    assert message == f"status 200 with {len(XHTML)} bytes of text/html, which is not an answer to PutEvents"
 
 
-def test_a_store_that_takes_a_copy_for_an_empty_part_is_told_apart() -> None:
-    """It answers as for a part, with an ETag; the composer then copies nothing in it."""
+def test_an_answer_to_an_ignored_copy_is_recognised() -> None:
+    """It is that of an uploaded part, with an ETag; the composer then copies nothing in this store."""
     request = {**PART, "CopySource": "reports/a"}
     answer, tries = ask("s3", "upload_part_copy", request, (200, b"", {"ETag": '"d41d8cd9"'}))
     assert not isinstance(answer, ClientError)
@@ -238,7 +238,7 @@ def test_a_store_that_takes_a_copy_for_an_empty_part_is_told_apart() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}"])
-def test_an_operation_without_an_answer_may_say_nothing(body: bytes) -> None:
+def test_an_operation_without_output_may_have_any_answer(body: bytes) -> None:
     """EventBridge sends an empty body."""
     answer, tries = ask("events", "enable_rule", {"Name": "nightly"}, (200, body, {}))
     assert not isinstance(answer, ClientError)

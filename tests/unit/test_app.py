@@ -1,4 +1,4 @@
-"""The sosw Processor: sosw's shape, without sosw's traps; answers, logs and metrics of the contract."""
+"""The sosw Processor: sosw's interface without sosw's traps; answers, logs and metrics of the contract."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def short_of_time() -> LambdaContext:
     return LambdaContext(remaining_seconds=9)
 
 
-def test_the_processor_has_the_shape_of_sosws_own() -> None:
-    """Someone who knows sosw finds everything where sosw puts it."""
+def test_the_processor_has_sosws_interface() -> None:
+    """A developer who knows sosw finds everything in its place."""
     assert issubclass(app.Processor, sosw.app.Processor)
     assert issubclass(app.Processor, Base)
     assert (version("sosw").split(".")[0] == "0") == HAS_TASKS
@@ -64,8 +64,8 @@ def test_the_processor_has_the_shape_of_sosws_own() -> None:
     assert SiblingsManager.DEFAULT_CONFIG["auto_spawning"] is True
 
 
-def test_default_config__shadows_no_job_default_and_holds_no_list() -> None:
-    """Sosw's config comes before the environment, and sosw unites lists instead of replacing them."""
+def test_default_config__shadows_no_job_default_and_has_no_list() -> None:
+    """Sosw's config precedes the environment, and sosw unites lists instead of replacing them."""
     assert set(app.Processor.DEFAULT_CONFIG) == {"init_clients", "siblings_config"}
     assert not [value for value in SiblingsManager.DEFAULT_CONFIG.values() if isinstance(value, list | set | tuple)]
 
@@ -88,7 +88,7 @@ def test_config_row__reaches_the_processor(handler: Handler, s3: FakeS3, monkeyp
     assert app.global_vars.processor.config["siblings_config"]["auto_spawning"] is True
 
 
-def test_config_row__is_not_asked_for_when_there_is_none(
+def test_config_row__is_not_read_when_there_is_none(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """``SOSW_CONFIG=none``: no DynamoDB and no Glue at a cold start."""
@@ -98,7 +98,7 @@ def test_config_row__is_not_asked_for_when_there_is_none(
 
 
 def test_config_row__is_read_without_glue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sosw's DynamoDB client asks Glue for a schema at start, which the role may not."""
+    """Sosw's DynamoDB client asks Glue for a schema at its start, which the role may not do."""
     monkeypatch.delenv("SOSW_CONFIG")
     source = sosw.app.get_config.__self__.dynamo_config
     monkeypatch.setattr(source, "config", {"dynamo_client_config": dict(source.config["dynamo_client_config"])})
@@ -109,7 +109,7 @@ def test_config_row__is_read_without_glue(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_config_row__that_cannot_be_read_ends_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sosw would go on without it, in each later invocation too: the job of another prefix, and no kill switch."""
+    """Sosw would continue without it, in each later invocation too: another prefix's job, and no kill switch."""
     source = sosw.app.get_config.__self__.dynamo_config
     monkeypatch.setattr(source, "config", {"dynamo_client_config": dict(source.config["dynamo_client_config"])})
     monkeypatch.setattr(source, "dynamo_client", None)
@@ -120,11 +120,11 @@ def test_config_row__that_cannot_be_read_ends_the_invocation(monkeypatch: pytest
         with pytest.raises(RetryableError, match="cannot read the config row presign_config"):
             app.Processor.get_config("presign_config")
     monkeypatch.delenv("SOSW_CONFIG")
-    assert app.Processor.get_config("presign_config") == {}, "where nobody says that there is one"
+    assert app.Processor.get_config("presign_config") == {}, "where the environment does not announce a row"
 
 
-def test_config_row__that_is_no_json_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sosw returns its text; a comma too many is soon written."""
+def test_config_row__that_is_not_json_ends_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw returns its text; a superfluous comma is easily written."""
     monkeypatch.delenv("SOSW_CONFIG")
     monkeypatch.setattr("sosw.app.get_config", lambda _: '{"prefix": "2026/",}')
     with pytest.raises(TerminalError, match="the config row presign_config is not a JSON object"):
@@ -134,7 +134,7 @@ def test_config_row__that_is_no_json_is_said_so(monkeypatch: pytest.MonkeyPatch)
 def test_a_config_row_with_init_clients_does_not_recurse(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sosw's own SiblingsManager loads the Processor's row and makes itself for ever."""
+    """Sosw's own SiblingsManager loads the Processor's row and creates itself for ever."""
     monkeypatch.delenv("SOSW_CONFIG")
     monkeypatch.setattr("sosw.app.get_config", lambda _: {"auto_spawning": True})
     assert handler(JOB, short_of_time())["statusCode"] == 202
@@ -142,8 +142,8 @@ def test_a_config_row_with_init_clients_does_not_recurse(
     assert s3.sent("put")
 
 
-def test_init_clients__siblings_is_the_class_of_here(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As sosw's manual has it; sosw's own class would fail at the first hand-over, after the checkpoint."""
+def test_init_clients__siblings_is_our_own_class(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in sosw's manual; sosw's own class would fail at the first hand-over, after the checkpoint."""
     assert not siblings.requests
     monkeypatch.setattr(app.global_vars, "lambda_context", LambdaContext())
     own = {"init_clients": ["Siblings"], "siblings_config": {"max_concurrent_siblings": 3}}
@@ -153,15 +153,15 @@ def test_init_clients__siblings_is_the_class_of_here(siblings: Siblings, monkeyp
     assert not siblings.requests
 
 
-def test_a_call_without_a_lambda_context_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a user's own test the Processor is made and called by hand."""
+def test_a_call_without_a_lambda_context_is_refused_with_the_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's own test may create and call the Processor by hand."""
     monkeypatch.setattr(app.global_vars, "lambda_context", None)
     with pytest.raises(PresignSiblingsError, match="inside a Lambda invocation.*lambda_handler"):
         app.Processor()({"bucket": "reports"})
 
 
 def test_invalid__counts_in_sosws_stats(handler: Handler) -> None:
-    """Sosw's handler logs them, and its users watch them."""
+    """Sosw's handler logs them, and its users monitor them."""
     assert handler({"bucket": "UPPER"})["statusCode"] == 400
     processor = app.global_vars.processor
     assert (processor.stats["total_processor_calls"], processor.stats["total_invalid"]) == (1, 1)
@@ -198,8 +198,8 @@ def test_complete__has_the_contracts_answer(handler: Handler, s3: FakeS3) -> Non
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
-def test_page__lies_beside_the_manifest(handler: Handler, s3: FakeS3, output: Output, compression: str) -> None:
-    """Made from it, under a URL that no log holds; the manifest is the same as without it."""
+def test_page__is_next_to_the_manifest(handler: Handler, s3: FakeS3, output: Output, compression: str) -> None:
+    """Made from it, under a URL that is in no log; the manifest is the same as without it."""
     plain = handler({**IN_ORDER, "compression": compression})["body"]
     body = handler({**IN_ORDER, "compression": compression, "page": True, "fresh": True})["body"]
     assert "page_key" not in plain
@@ -215,7 +215,7 @@ def test_page__lies_beside_the_manifest(handler: Handler, s3: FakeS3, output: Ou
 
 
 def test_page__of_a_list_in_any_order_names_no_file_as_a_folder(handler: Handler, s3: FakeS3) -> None:
-    """A recipient who saved all of it got an error for one of the two: names of files depend on S3's order."""
+    """A recipient who saved all files got an error for one of the two: file names depend on S3's order."""
     s3.store("lists/keys.txt", b"2026/a/b\n2026/a\n", {}, etag(b""))
     body = handler({"bucket": "reports", "keys_from": "s3://reports/lists/keys.txt", "page": True})["body"]
     (files,) = re.findall(r'"files":(.*),"ends"', s3.objects[body["page_key"]].decode())
@@ -225,10 +225,10 @@ def test_page__of_a_list_in_any_order_names_no_file_as_a_folder(handler: Handler
     ]
 
 
-def test_page__says_what_it_is_and_whom_to_ask(
+def test_page__has_the_title_and_the_contact(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The event goes before the deployment, in each hop; what is said there is text, and no markup."""
+    """The event precedes the deployment, in each hop; both are text, and no markup."""
     monkeypatch.setenv("PAGE_TITLE", "All reports")
     monkeypatch.setenv("PAGE_CONTACT", "Ann <ann@example.com>")
     body = handler({**IN_ORDER, "page": True})["body"]
@@ -243,18 +243,18 @@ def test_page__says_what_it_is_and_whom_to_ask(
     assert "Contact:" not in written
 
 
-def test_page__of_more_files_than_a_browser_opens_is_left_out_with_a_word(
+def test_page__of_too_many_files_for_a_browser_is_left_out_with_a_warning(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The manifest is there all the same."""
+    """The manifest is still written."""
     monkeypatch.setattr("processor.chain.result.MOST_FILES", 34)
     body = handler({**IN_ORDER, "page": True})["body"]
     assert (body["status"], "page_url" in body, "page_key" in body) == ("complete", False, False)
-    assert body["warning"] == "page_left_out: 35 files are more than the 34 of a page; export makes one of some"
+    assert body["warning"] == "page_left_out: 35 files are more than a page holds (34); export makes a page of some"
     assert not [key for key in s3.objects if key.endswith(".html")]
 
 
-def test_page__is_written_by_whoever_takes_over_after_the_manifest(
+def test_page__is_written_by_the_hop_that_takes_over_after_the_manifest(
     handler: Handler, s3: FakeS3, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hop that dies between manifest and page leaves the page to Lambda's retry."""
@@ -277,7 +277,7 @@ def test_page__is_written_by_whoever_takes_over_after_the_manifest(
 def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
     handler: Handler, s3: FakeS3, siblings: Siblings
 ) -> None:
-    """And goes on with nothing but its payload, each hop in a Processor of its own."""
+    """It needs nothing but its payload, each hop in a Processor of its own."""
     answer = handler(JOB, short_of_time())
     assert (answer["statusCode"], answer["body"]["status"]) == (202, "continued")
     assert (answer["body"]["hop"], answer["body"]["count"]) == (1, 10)
@@ -295,7 +295,7 @@ def test_continued__the_sibling_gets_cursor_and_manifest_pointer(
 def test_shutdown_period__decides_when_to_hand_over(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asked at every page boundary, from sosw's config or the environment."""
+    """Compared at every page boundary, from sosw's config or the environment."""
     monkeypatch.setenv("SHUTDOWN_PERIOD", "100")
     context = LambdaContext(ticks=[900, 99])
     assert handler(IN_ORDER, context)["body"]["count"] == 20
@@ -306,7 +306,7 @@ def test_shutdown_period__decides_when_to_hand_over(
 def test_parked__the_resume_payload_finishes_the_job(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stopped chain is never a lost chain: the answer, the log and the metric say so."""
+    """A stopped chain is never lost: the answer, the log and the metric have the payload or the reason."""
     monkeypatch.setenv("MAX_HOPS", "1")
     answer = handler(JOB, short_of_time())
     assert (answer["statusCode"], answer["body"]["status"], answer["body"]["reason"]) == (409, "parked", "max_hops")
@@ -321,7 +321,7 @@ def test_parked__the_resume_payload_finishes_the_job(
     assert [json.loads(row)["key"] for row in s3.objects[done["body"]["manifest_key"]].splitlines()] == s3.keys
 
 
-def test_concurrency__what_is_reserved_may_be_used(
+def test_concurrency__the_reserved_executions_may_all_be_used(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Twelve prefixes with a rule each begin at 03:00: all of them parked at their first hand-over."""
@@ -335,7 +335,7 @@ def test_concurrency__what_is_reserved_may_be_used(
 def test_parked__without_rules_auto_spawning_decides(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sosw's switch, in sosw's config."""
+    """Sosw's setting, in sosw's config."""
     monkeypatch.setitem(SiblingsManager.DEFAULT_CONFIG, "auto_spawning", False)
     assert handler(JOB, short_of_time())["body"]["reason"] == "rules_disabled"
     assert not siblings.requests
@@ -370,7 +370,7 @@ def test_invalid__answers_400_before_anything_is_read_or_written(
 def test_invalid__a_sibling_under_a_broken_setting_raises(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A parameter that was deployed wrong at night answered 400 to every chain, and each was lost with its event."""
+    """A wrong parameter deployed at night gave each chain the answer 400, and its event was lost."""
     handler(JOB, short_of_time())
     monkeypatch.setenv("MAX_HOPS", "none")
     assert handler(JOB)["statusCode"] == 400
@@ -383,17 +383,17 @@ def test_invalid__a_sibling_under_a_broken_setting_raises(
 
 
 @pytest.mark.parametrize("event", [[], "text", None])
-def test_invalid__also_where_sosw_asks_the_event_whether_it_is_a_test(
+def test_invalid__includes_events_that_sosws_stage_test_cannot_read(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch, event: object
 ) -> None:
-    """With ``STAGE=test`` sosw's handler calls ``.get`` on whatever comes."""
+    """With ``STAGE=test`` sosw's handler calls ``.get`` on every event."""
     monkeypatch.setenv("STAGE", "test")
     assert handler(event)["statusCode"] == 400
     assert not s3.wire
 
 
-def test_logging_level__lasts_for_its_own_event(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """A warm environment would go on at the level of one event; a failed event leaves none behind either."""
+def test_logging_level__applies_only_to_its_own_event(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """A warm environment would keep the level of one event; a failed event must not leave it either."""
 
     async def deny(*_: object) -> None:
         raise refuse("AccessDenied", status=403)
@@ -408,10 +408,10 @@ def test_logging_level__lasts_for_its_own_event(handler: Handler, s3: FakeS3, ou
     assert logger.log_level == before
 
 
-def test_metrics__tell_how_far_a_chain_is_and_how_it_ended(
+def test_metrics__show_the_progress_of_a_chain_and_its_end(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Alarms are built on them: the share of the hop budget, whatever it is, and what completed or was refused."""
+    """Alarms need them: the share of the hop budget, and the completed and refused jobs."""
     monkeypatch.setenv("MAX_HOPS", "4")
     handler(JOB, short_of_time())
     handler(siblings.payloads[-1])
@@ -426,7 +426,7 @@ def test_metrics__tell_how_far_a_chain_is_and_how_it_ended(
 
 
 def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """Lambda's retry and on-failure destination must see it."""
+    """Lambda's retry and on-failure destination need the error."""
 
     async def deny(*_: object) -> None:
         raise refuse("AccessDenied", status=403)
@@ -439,14 +439,14 @@ def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Outp
 
 
 def test_a_cursor_that_s3_refuses_raises_by_name(handler: Handler, s3: FakeS3) -> None:
-    """And leaves nothing behind."""
+    """And leaves no object."""
     with pytest.raises(CursorRefusedError, match="S3 refuses the cursor"):
         handler({**JOB, "cursor": "no-token-of-yours"})
     assert not s3.objects
 
 
 def test_nothing_raises_after_the_sibling_was_accepted(handler: Handler, s3: FakeS3, siblings: Siblings) -> None:
-    """A retry would fork the chain: the hand-over is the last thing that a hop does."""
+    """A retry would fork the chain: the hand-over is a hop's last step."""
     assert handler(JOB, short_of_time())["statusCode"] == 202
     order = [operation for operation, _ in s3.wire]
     assert order[-1] == "put", "the checkpoint is stored before the sibling is called"
@@ -478,7 +478,7 @@ needs_tasks = pytest.mark.skipif(not HAS_TASKS, reason="sosw 3 has no tasks")
 def test_result__survives_the_closing_of_the_task(
     handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``super().__call__`` empties it unless told not to; the worker assistant stores it."""
+    """``super().__call__`` empties it unless asked not to; the worker assistant stores it."""
     closed: list[tuple[str, dict[str, Any]]] = []
 
     def close(self: app.Processor, task_id: str) -> None:
@@ -491,18 +491,18 @@ def test_result__survives_the_closing_of_the_task(
 
 
 @pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
-def test_task__is_refused_where_nobody_can_close_it(handler: Handler, s3: FakeS3) -> None:
-    """Before anything is read or written; the error says which sosw it takes."""
+def test_task__is_refused_where_sosw_cannot_close_it(handler: Handler, s3: FakeS3) -> None:
+    """Before anything is read or written; the error names the sosw that is needed."""
     answer = handler({**JOB, "task_id": "t"})
     assert (answer["statusCode"], s3.objects) == (400, {})
     assert "sosw 3 has no tasks" in answer["body"]["message"]
 
 
 @pytest.mark.skipif(HAS_TASKS, reason="sosw 0.7 has tasks")
-def test_task__of_a_chain_from_before_the_upgrade_stays_open(
+def test_task__of_a_chain_from_an_older_sosw_stays_open(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
 ) -> None:
-    """The manifest is worth more than the task: the chain goes on, and the log says what is left to do."""
+    """The manifest matters more than the task: the chain continues, and the log names the open task."""
     handler(JOB, LambdaContext(ticks=[900, 9]))
     payload = siblings.payloads[0]
     answer = handler({**payload, "job": {**payload["job"], "task_id": "t"}})
@@ -512,10 +512,10 @@ def test_task__of_a_chain_from_before_the_upgrade_stays_open(
 
 
 @needs_tasks
-def test_task__is_closed_by_the_last_sibling_only(
+def test_task__is_closed_only_by_the_last_sibling(
     handler: Handler, s3: FakeS3, siblings: Siblings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Completed at the end, failed when the job can never end."""
+    """As completed at the end, as failed when the job can never end."""
     closed: list[str] = []
     monkeypatch.setattr(app.Processor, "mark_task_as_completed", lambda _, task_id: closed.append(f"done {task_id}"))
     monkeypatch.setattr(app.Processor, "mark_task_as_failed", lambda _, task_id: closed.append(f"failed {task_id}"))
@@ -534,7 +534,7 @@ def test_task__is_closed_by_the_last_sibling_only(
 
 
 def test_improvement_3__one_emf_object_an_invocation(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """Not one an item; and each hop counts its own work only, so that sums are right."""
+    """Not one for each item; each hop counts its own work only, so sums are correct."""
     s3.keys.append("2026/99.txt")
     handler(JOB | {"concurrency": 1})
     (emf,) = metrics(output)
@@ -545,7 +545,7 @@ def test_improvement_3__one_emf_object_an_invocation(handler: Handler, s3: FakeS
 
 
 def test_metrics_of_a_chain_add_up(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
-    """Over hops, and with the siblings counted."""
+    """Over all hops, with the siblings counted."""
     handler(IN_ORDER, LambdaContext(ticks=[900, 9]))
     handler(siblings.payloads[0])
     first, second = metrics(output)
@@ -558,7 +558,7 @@ def test_metrics_of_a_chain_add_up(handler: Handler, s3: FakeS3, siblings: Sibli
 def test_improvement_5__errors_are_in_the_answer_and_the_log(
     handler: Handler, s3: FakeS3, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The caller decides what to do about M failures among N."""
+    """The caller decides what M failures among N mean."""
 
     class Broken:
         fallback_reason = "test"
@@ -580,7 +580,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
 def test_log__every_event_names_job_hop_and_request(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
 ) -> None:
-    """The chain can be followed by one query."""
+    """So one query follows the chain."""
     handler({**JOB, "logging_level": "DEBUG"}, short_of_time())
     handler({**siblings.payloads[0], "logging_level": "INFO"})
     job_id = siblings.payloads[0]["job_id"]
@@ -602,7 +602,9 @@ def test_guard__a_look_up_that_failed_is_logged_with_its_job(
     assert s3.objects
 
 
-def test_unfenced__one_warning_says_so(handler: Handler, s3: FakeS3, siblings: Siblings, output: Output) -> None:
+def test_unfenced__is_announced_by_one_warning(
+    handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
+) -> None:
     """Without a jobs table the chain works; duplicates are not fenced."""
     handler(JOB, LambdaContext(ticks=[900, 9]))
     handler(siblings.payloads[0])
@@ -613,7 +615,7 @@ def test_unfenced__one_warning_says_so(handler: Handler, s3: FakeS3, siblings: S
 def test_no_url_token_or_secret_is_in_any_line_of_a_run(
     handler: Handler, s3: FakeS3, siblings: Siblings, output: Output
 ) -> None:
-    """Over the whole output, sosw's own lines included: a chain completes, one parks, one fails."""
+    """In the whole output, sosw's own lines included: one chain completes, one parks, one fails."""
     answer = handler({**JOB, "logging_level": "DEBUG"}, LambdaContext(ticks=[900, 9]))
     url = handler(siblings.payloads[0])["body"]["manifest_url"]
     siblings.error = refuse("RecursiveInvocationException")
@@ -647,7 +649,7 @@ def test_no_url_token_or_secret_is_in_any_line_of_a_run(
 def test_an_http_request_is_refused_before_its_headers_are_logged(
     handler: Handler, output: Output, request_of_http: dict[str, Any]
 ) -> None:
-    """A function URL or an API Gateway in front of the function: sosw logs each event whole."""
+    """From a function URL, or from an API Gateway before the function: sosw logs each whole event."""
     answer = handler(request_of_http)
     assert (answer["statusCode"], "API Gateway" in answer["body"]["message"]) == (400, True)
     (line,) = logged(output, "invalid")
@@ -658,7 +660,7 @@ def test_an_http_request_is_refused_before_its_headers_are_logged(
 def test_a_job_whose_checkpoints_never_last_parks_at_its_age(
     handler: Handler, s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rule of the bucket moves each new object away, a scanner deletes it: the job begins again at each retry."""
+    """A bucket rule moves each new object away, or a scanner deletes it: the job restarts at each retry."""
     now, event = NOW, JOB
     monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: now))
     assert handler(event, short_of_time())["body"]["status"] == "continued"
@@ -676,7 +678,7 @@ def test_a_job_whose_checkpoints_never_last_parks_at_its_age(
 
 
 def test_clock__is_the_only_source_of_dates(handler: Handler, s3: FakeS3) -> None:
-    """Frozen, two runs write the same bytes."""
+    """With a frozen clock, two runs write the same bytes."""
     first, second = handler(JOB), handler(JOB, LambdaContext(aws_request_id="another"))
     assert first["body"]["job_id"] != second["body"]["job_id"]
     assert s3.objects[first["body"]["manifest_key"]] == s3.objects[second["body"]["manifest_key"]]
@@ -690,10 +692,10 @@ def test_a_retried_first_hop_finds_its_own_manifest(handler: Handler, s3: FakeS3
     assert len(s3.objects) == 1
 
 
-def test_a_finished_manifest_that_is_gone_answers_nobody_but_its_own_event(
+def test_a_deleted_manifest_still_answers_its_own_event_only(
     handler: Handler, s3: FakeS3, jobs_table: FakeDynamo
 ) -> None:
-    """It has leaked and was deleted, or a lifecycle rule was sooner than its links: a URL of it would give a 404."""
+    """It was deleted after a leak, or by a lifecycle rule before its links expired: its URL would give a 404."""
     first = handler(JOB, LambdaContext(aws_request_id="first"))["body"]
     assert handler(JOB, LambdaContext(aws_request_id="second"))["body"]["manifest_key"] == first["manifest_key"]
     for gone in (None, b"of somebody else"):
@@ -710,7 +712,7 @@ def test_a_finished_manifest_that_is_gone_answers_nobody_but_its_own_event(
 
 
 def test_look_ups_end_in_time_for_the_record_and_the_invoke(handler: Handler, s3: FakeS3, siblings: Siblings) -> None:
-    """Three seconds of what Lambda leaves are kept for them."""
+    """They need three seconds of the time that Lambda leaves."""
     handler(JOB, short_of_time())
     assert siblings.payloads
     assert s3.uploads == {}
@@ -732,7 +734,7 @@ def test_filename__is_signed_into_each_url_and_makes_another_job(handler: Handle
 def test_filename__numbers_the_lines_of_the_manifest_across_siblings(
     handler: Handler, s3: FakeS3, siblings: Siblings
 ) -> None:
-    """Which needs a listing in order."""
+    """The job needs a listing in order."""
     event = {**JOB, "filename": "{n}.{ext}", "page_size": 10}
     refused = handler({**event, "concurrency": 4})
     assert refused["statusCode"] == 400
@@ -745,19 +747,19 @@ def test_filename__numbers_the_lines_of_the_manifest_across_siblings(
     assert names == [f'attachment; filename="{number}.pdf"' for number in range(1, 36)]
 
 
-def test_empty__is_said_in_answer_log_and_metric(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """A job that is complete with no key is no success: whoever typed a glob learns that S3 knows none."""
+def test_empty__is_in_answer_log_and_metric(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """A job without a key is no success: a user with a mistyped glob learns that it matches none."""
     body = handler({"bucket": "reports", "prefix": "2026/*.pdf"})["body"]
     assert (body["status"], body["count"]) == ("complete", 0)
     assert body["warning"].startswith("empty_manifest: no key under '2026/*.pdf'")
-    assert "the prefix holds *" in body["warning"]
+    assert "the prefix contains *" in body["warning"]
     assert logged(output, "shortfall")[0]["reason"] == body["warning"]
     assert metrics(output)[0]["EmptyManifests"] == 1
     assert s3.sent("put")
 
 
-def test_empty__is_no_word_of_a_manifest_with_keys(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """The metric is there all the same, as 0."""
+def test_empty__is_not_reported_for_a_manifest_with_keys(handler: Handler, s3: FakeS3, output: Output) -> None:
+    """The metric is still written, as 0."""
     assert "warning" not in handler(JOB)["body"]
     assert metrics(output)[0]["EmptyManifests"] == 0
     assert s3.sent("put")
@@ -767,7 +769,7 @@ def test_empty__is_no_word_of_a_manifest_with_keys(handler: Handler, s3: FakeS3,
 def test_archived__is_counted_in_answer_and_metric(
     handler: Handler, s3: FakeS3, output: Output, archived: str, count: int
 ) -> None:
-    """S3 gives no byte of such an object; the links are counted, or left out."""
+    """S3 gives no byte of such an object; its links are counted, or left out."""
     listed = {"IsTruncated": False, "KeyCount": 2, "Contents": [{"Key": "a.pdf", "StorageClass": "DEEP_ARCHIVE"}]}
     listed["Contents"] += [{"Key": "b.pdf", "StorageClass": "STANDARD"}]  # type: ignore[operator]
 
@@ -783,9 +785,9 @@ def test_archived__is_counted_in_answer_and_metric(
 
 
 def test_cold_start__loads_nothing_for_other_events_or_other_signers(aws_environment: None) -> None:  # noqa: ARG001
-    """A chain has a cold start for each sibling that meets no warm one; a batch of a queue waits 15 ms more, once."""
+    """A chain has a cold start for each sibling without a warm environment; a batch waits 15 ms more, once."""
     slow = ("aws_lambda_powertools.utilities.batch", "cryptography", "pyarrow", "rich", "multiprocessing.pool")
-    look = f"import sys, processor.app; print([name for name in {slow} if name in sys.modules])"
-    command = [sys.executable, "-c", look]
+    script = f"import sys, processor.app; print([name for name in {slow} if name in sys.modules])"
+    command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert done.stdout.splitlines()[-1] == "[]"

@@ -1,4 +1,4 @@
-"""AWS as a command reaches it: the same certificates, credentials and settings for every client."""
+"""A command's connections to AWS: the same certificates, credentials and settings for every client."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 BUNDLE = str(get_cert_path(verify=True))
 
 
-def asked(folder: Path) -> int:
+def calls_of(folder: Path) -> int:
     """Return how often the credential process ran."""
     return len((folder / "asked").read_text().splitlines())
 
 
 @pytest.fixture
 def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a profile whose credentials a program gives, which notes each call."""
+    """Make a profile whose credentials come from a program, which records each call."""
     program = tmp_path / "give.py"
     program.write_text(
         f"open({str(tmp_path / 'asked')!r}, 'a').write('asked\\n')\n"
@@ -58,7 +58,7 @@ def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("hello", "the credentials cannot be read: .*credential_process"),
         ('{"Version": 1, "AccessKeyId": 5, "SecretAccessKey": "s"}', "no text: look at profile work"),
@@ -68,21 +68,23 @@ def credential_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ('{"Version": 1, "AccessKeyId": "A", "SecretAccessKey": "s", "Expiration": "2020-01-01T00:00:00Z"}', "expired"),
     ],
 )
-def test_a_credential_process_that_gives_none_is_told_in_words(credential_process: Path, given: str, told: str) -> None:
-    """boto3 tells it as an error of Python, which says nothing of credentials; a number, at the first signature."""
+def test_a_credential_process_without_credentials_is_reported_in_words(
+    credential_process: Path, given: str, message: str
+) -> None:
+    """boto3 raises a Python error that does not mention credentials; for a number, at the first signature."""
     (credential_process / "give.py").write_text(f"print({given!r})\n")
     with (
         environment.aws_environment(profile="work"),
-        pytest.raises((CommandError, CredentialRetrievalError), match=told),
+        pytest.raises((CommandError, CredentialRetrievalError), match=message),
     ):
         connections.client("s3")
 
 
 @pytest.mark.parametrize("given", ["", f"{sys.executable} -c 'print([])'"])
-def test_a_credential_process_that_boto3_stumbles_over_is_told_in_words(
+def test_a_credential_process_that_breaks_boto3_is_reported_in_words(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty line, and JSON that is no object: boto3 tells an IndexError and an AttributeError."""
+    """For an empty line, and JSON that is no object, boto3 raises an IndexError and an AttributeError."""
     (tmp_path / "config").write_text(f"[profile work]\nregion = eu-west-1\ncredential_process = {given}\n")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     with environment.aws_environment(profile="work"), pytest.raises(CommandError, match="credentials cannot be read"):
@@ -91,10 +93,10 @@ def test_a_credential_process_that_boto3_stumbles_over_is_told_in_words(
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a home folder for a config and a credentials file, whose default profile signs."""
+    """Return a home folder for a config file and a credentials file, whose default profile signs."""
     (tmp_path / ".aws" / "sso" / "cache").mkdir(parents=True)
     monkeypatch.setenv("HOME", str(tmp_path))
-    for module in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):  # each asked HOME early
+    for module in (botocore.credentials.SSOProvider, botocore.tokens.SSOTokenProvider):  # each has read HOME already
         monkeypatch.setattr(module, "_SSO_TOKEN_CACHE_DIR", str(tmp_path / ".aws" / "sso" / "cache"))
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", *environment.CREDENTIALS):
         monkeypatch.delenv(name, raising=False)
@@ -102,8 +104,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("written", ["", "{", "null", '{"accessToken": "t", "expiresAt": "soon"}'])
-def test_a_sign_in_whose_file_is_being_written_is_told_in_words(home: Path, written: str) -> None:
-    """The AWS CLI replaces it in place, without a lock; botocore raises a KeyError or a TypeError then."""
+def test_a_sign_in_file_that_is_being_written_is_reported_in_words(home: Path, written: str) -> None:
+    """The AWS CLI replaces it in place, without a lock; botocore then raises a KeyError or a TypeError."""
     sso = "sso_session = s\nsso_account_id = 1\nsso_role_name = r\n[sso-session s]\nsso_start_url = u\nsso_region = x\n"
     (home / "config").write_text(f"[default]\nregion = eu-west-1\n{sso}")
     name = hashlib.sha1(b"s", usedforsecurity=False).hexdigest()
@@ -114,7 +116,7 @@ def test_a_sign_in_whose_file_is_being_written_is_told_in_words(home: Path, writ
 
 
 @pytest.mark.parametrize("secret", ["s", ""])
-def test_a_line_of_a_credentials_file_that_is_empty_is_none(home: Path, secret: str) -> None:
+def test_an_empty_line_of_a_credentials_file_counts_as_missing(home: Path, secret: str) -> None:
     """As ``aws_session_token =``: botocore signed an empty token into each link, which S3 refuses."""
     keys = f"aws_access_key_id = A\naws_secret_access_key = {secret}\naws_session_token =\n"
     (home / "credentials").write_text(f"[default]\n{keys}")
@@ -128,7 +130,7 @@ def test_a_line_of_a_credentials_file_that_is_empty_is_none(home: Path, secret: 
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("s3 = addressing_style = path", "indented lines after 's3 ='"),
         ("s3 =", "indented lines after 's3 ='"),
@@ -140,20 +142,20 @@ def test_a_line_of_a_credentials_file_that_is_empty_is_none(home: Path, secret: 
         ('region = "eu-west-1"', "name a region"),
     ],
 )
-def test_a_setting_of_the_profile_that_is_not_valid_is_told_with_where_it_stands(
-    line: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_invalid_setting_of_a_profile_is_reported_with_its_place(
+    line: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """boto3 names an error of its own, and no file."""
+    """boto3 raises an error of its own, and names no file."""
     (tmp_path / "config").write_text(f"[default]\n{line}\n")
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     result = CliRunner().invoke(main, ["ls", "s3://reports/"])
-    assert (result.exit_code in {1, 2}, told in result.stderr) == (True, True), result.output
+    assert (result.exit_code in {1, 2}, message in result.stderr) == (True, True), result.output
 
 
-def test_what_a_failing_credential_process_prints_is_not_shown(credential_process: Path) -> None:
-    """Nobody knows what it is: such programs print tokens, too."""
+def test_the_output_of_a_failing_credential_process_is_not_shown(credential_process: Path) -> None:
+    """Such programs may print tokens."""
     (credential_process / "give.py").write_text("raise SystemExit('hunter2 is no password')\n")
     with environment.aws_environment(profile="work"), pytest.raises(CredentialRetrievalError) as failed:
         connections.client("s3")
@@ -163,10 +165,10 @@ def test_what_a_failing_credential_process_prints_is_not_shown(credential_proces
 
 @pytest.mark.parametrize("password", ["hunter2/more", "2/more", "hunter2?", "hunter2#"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
-def test_a_password_that_breaks_the_proxys_url_is_told_and_not_shown(
+def test_a_password_that_breaks_the_proxys_url_is_reported_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, password: str, scheme: str
 ) -> None:
-    """A slash ends the host: what stands before it was shown, after many tries, as the URL that could not be used."""
+    """A slash ends the host: the part before it was shown, after many tries, as an unusable URL."""
     monkeypatch.setenv("HTTPS_PROXY", f"{scheme}name:{password}@127.0.0.1:1080")
     with pytest.raises(WrongUseError, match="special characters as %2F") as refused:
         connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
@@ -174,8 +176,8 @@ def test_a_password_that_breaks_the_proxys_url_is_told_and_not_shown(
 
 
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy"])
-def test_a_socks_proxy_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """Aiohttp leaves it out in silence, and boto3 calls a host of the name ``socks5``; its password is not shown."""
+def test_a_socks_proxy_is_reported_as_unsupported(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Aiohttp ignores it in silence, and boto3 calls a host named ``socks5``; its password is not shown."""
     monkeypatch.setenv(variable, "socks5h://name:hunter2@127.0.0.1:1080")
     with pytest.raises(WrongUseError, match="^socks5h://127.0.0.1:1080 is not an HTTP proxy") as refused:
         connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
@@ -185,8 +187,8 @@ def test_a_socks_proxy_is_told_as_what_it_is(monkeypatch: pytest.MonkeyPatch, va
     connections.check_proxy("https://s3.eu-west-1.amazonaws.com")
 
 
-def test_a_setting_that_is_none_is_not_called_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``AWS_MAX_ATTEMPTS=many``."""
+def test_an_invalid_setting_is_not_reported_as_an_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the settings of AWS's clients."""
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "many")
     with (
         environment.aws_environment(region="eu-west-1"),
@@ -195,8 +197,8 @@ def test_a_setting_that_is_none_is_not_called_an_endpoint(monkeypatch: pytest.Mo
         connections.client("s3")
 
 
-def test_credentials_are_asked_for_once_whatever_opens_clients(credential_process: Path) -> None:
-    """boto3's clients, and the pipeline's of each hop: one code of an MFA device does."""
+def test_credentials_are_requested_once_for_all_clients(credential_process: Path) -> None:
+    """boto3's clients, and the pipeline's of each hop: one code of an MFA device is enough."""
 
     async def signed() -> str:
         async with opened.s3(None, 1, None, connections.reaching().reach) as (client, _):
@@ -205,12 +207,12 @@ def test_credentials_are_asked_for_once_whatever_opens_clients(credential_proces
     with environment.aws_environment(profile="work"):
         opened = connections.connections()
         assert all("AKIAPROCESS" in asyncio.run(signed()) for _ in range(3))
-        connections.client("sts").meta.events  # noqa: B018 - a client of boto3 takes the same
-        assert asked(credential_process) == 1
+        connections.client("sts").meta.events  # noqa: B018 - a client of boto3 uses the same
+        assert calls_of(credential_process) == 1
 
 
-def test_line_ends_around_credentials_and_settings_are_none_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a pipeline's secret has them: signatures were wrong, or a header was refused after many tries."""
+def test_line_ends_around_credentials_and_settings_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline's secret has them: signatures were wrong, or a header was refused after many tries."""
     written = {"AWS_ACCESS_KEY_ID": "AKIDPIPED", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"}
     written |= {"AWS_REGION": "eu-central-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
     for name, value in written.items():
@@ -222,8 +224,8 @@ def test_line_ends_around_credentials_and_settings_are_none_of_them(monkeypatch:
     assert os.environ["AWS_ACCESS_KEY_ID"] == "AKIDPIPED\r\n"
 
 
-def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None:  # noqa: ARG001
-    """In a notebook the Python face works with what boto3 was told there; a command begins anew."""
+def test_a_session_that_the_caller_has_set_is_used(aws_environment: None) -> None:  # noqa: ARG001
+    """In a notebook the Python interface uses boto3's default session; a command makes its own."""
     try:
         theirs: Any = {"aws_access_key_id": "AKIATHEIRS", "aws_secret_access_key": "x"}
         boto3.setup_default_session(region_name="eu-central-1", **theirs)
@@ -237,19 +239,19 @@ def test_a_session_that_the_caller_has_set_counts(aws_environment: None) -> None
 
 
 class Rotating:
-    """boto3's credentials of a source that gives other ones each time, all of which end at once."""
+    """boto3's credentials from a source that gives new ones each time, all expiring at once."""
 
     def __init__(self, left: timedelta) -> None:
         self._expiry_time, self.given = datetime.now(UTC) + left, 0
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """Give new ones."""
+        """Return new credentials."""
         self.given += 1
         return ReadOnlyCredentials(f"AKIA{self.given}", "s", "t")
 
 
-def test_credentials_that_end_soon_are_not_asked_for_at_each_key() -> None:
-    """boto3 refreshes at each request below ten minutes; 300 keys took 330 calls of a credential process."""
+def test_expiring_credentials_are_not_requested_for_each_key() -> None:
+    """boto3 refreshes at each request in the last ten minutes; 300 keys took 330 calls of a credential process."""
     found = Rotating(timedelta(minutes=5))
     shared = SharedCredentials(found)
     assert {asyncio.run(shared.get_frozen_credentials()).access_key for _ in range(3)} == {"AKIA1"}
@@ -259,16 +261,16 @@ def test_credentials_that_end_soon_are_not_asked_for_at_each_key() -> None:
     assert asyncio.run(shared.get_frozen_credentials()).access_key == "AKIA2"
 
 
-def test_a_refresh_is_boto3s(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pipeline signs with the keys of now, and knows when they end."""
+def test_the_credentials_are_refreshed_by_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline signs with the current keys, and knows when they expire."""
     found = boto3.Session().get_credentials()
     shared = SharedCredentials(found)
     monkeypatch.setattr(found, "secret_key", "new")
     assert asyncio.run(shared.get_frozen_credentials()).secret_key == "new"
 
 
-def test_credentials_that_do_not_end_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each list request asks for them: two threads a page slowed a run by several percent."""
+def test_lasting_credentials_need_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list request reads them: two threads a page slowed a run by several percent."""
 
     async def awaited() -> object:
         return await SharedCredentials(boto3.Session().get_credentials()).get_frozen_credentials()
@@ -277,7 +279,7 @@ def test_credentials_that_do_not_end_need_no_thread(monkeypatch: pytest.MonkeyPa
     assert asyncio.run(awaited())
 
 
-def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_credentials_names_their_sources(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is listed."""
     for name in environment.CREDENTIALS:
         monkeypatch.delenv(name)
@@ -289,7 +291,7 @@ def test_without_credentials_a_command_says_where_they_come_from(monkeypatch: py
 def test_a_bundle_that_boto3_trusts_is_trusted_for_links_too(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beside the system's certificates: links may lead elsewhere."""
+    """Beside the system's certificates: links may lead to other hosts."""
     monkeypatch.setattr(ssl, "create_default_context", lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     if how == "profile":
         (tmp_path / "config").write_text(f"[default]\nca_bundle = {BUNDLE}\n")
@@ -303,32 +305,34 @@ def test_a_bundle_that_boto3_trusts_is_trusted_for_links_too(
 
 def test_certificates_for_links_need_no_aws(tmp_path: Path) -> None:
     """Unless a profile may name some: botocore takes longer to load than a small download."""
-    look = "import sys; from presign_siblings import certificates; certificates.tls(); print('botocore' in sys.modules)"
+    script = (
+        "import sys; from presign_siblings import certificates; certificates.tls(); print('botocore' in sys.modules)"
+    )
     for config, loaded in (("[default]\nregion = eu-west-1\n", False), (f"[default]\nca_bundle = {BUNDLE}\n", True)):
         (tmp_path / "config").write_text(config)
         environment = os.environ | {"AWS_CONFIG_FILE": str(tmp_path / "config")}
-        command = [sys.executable, "-c", look]
+        command = [sys.executable, "-c", script]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert done.stdout == f"{loaded}\n"
 
 
 def test_certificates_for_links_need_no_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container's user may have a number alone."""
+    """A container's user may have only a number."""
     for name in ("HOME", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(pwd, "getpwuid", MagicMock(side_effect=KeyError))
     assert certificates.bundle() is None
 
 
-def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither an errno nor a traceback; a profile that is not there is no matter for a manifest."""
+def test_a_missing_or_invalid_bundle_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without an errno and without a traceback; for a manifest, a missing profile does not matter."""
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
     with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         certificates.tls()
     with environment.aws_environment(), pytest.raises(WrongUseError, match=r"no CA bundle .*none\.pem"):
         connections.client("s3")
-    monkeypatch.setenv("AWS_CA_BUNDLE", "")  # as run_job finds it: botocore would take every certificate
+    monkeypatch.setenv("AWS_CA_BUNDLE", "")  # as in run_job: botocore would accept every certificate
     with pytest.raises(WrongUseError, match="no CA bundle ''"):
         connections.client("s3")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "none.pem"))
@@ -337,7 +341,7 @@ def test_a_bundle_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.Monke
         certificates.tls()
 
 
-def test_an_endpoint_that_is_no_url_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_endpoint_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 would end with a traceback."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
     with environment.aws_environment(), pytest.raises(WrongUseError, match="http://host:port"):
@@ -348,7 +352,7 @@ def test_an_endpoint_that_is_no_url_is_refused_wherever_it_is_configured(monkeyp
 def test_the_profiles_style_is_obeyed(
     endpoint: str | None, hosts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On another endpoint too; the variable goes before the profile."""
+    """For another endpoint too; the variable precedes the profile."""
 
     async def url() -> str:
         async with open_s3(endpoint, 1, None, connections.reaching().reach) as (client, _):
@@ -361,8 +365,8 @@ def test_the_profiles_style_is_obeyed(
     assert "/reports/a?" in asyncio.run(url())
 
 
-def test_a_client_of_a_command_pays_and_waits_as_it_was_told() -> None:
-    """The options of the AWS CLI; without them boto3's own 60 seconds."""
+def test_a_clients_payer_and_timeout_are_those_of_the_options() -> None:
+    """As in the AWS CLI; without them boto3's own 60 seconds."""
     with environment.aws_environment(read_timeout=300, request_payer="requester"):
         assert connections.reaching().requester_pays
         client = connections.client("s3")
@@ -381,8 +385,8 @@ def test_a_client_of_a_command_pays_and_waits_as_it_was_told() -> None:
         assert connections.client("s3").meta.config.read_timeout == 60
 
 
-def test_a_profile_that_is_said_goes_before_the_one_that_botocore_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It asks AWS_DEFAULT_PROFILE before AWS_PROFILE."""
+def test_the_profile_option_precedes_the_one_that_botocore_prefers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It reads AWS_DEFAULT_PROFILE before AWS_PROFILE."""
     monkeypatch.setenv("AWS_DEFAULT_PROFILE", "other")
     with environment.aws_environment(profile="work"):
         assert "AWS_DEFAULT_PROFILE" not in os.environ
@@ -390,7 +394,7 @@ def test_a_profile_that_is_said_goes_before_the_one_that_botocore_prefers(monkey
 
 
 def test_links_go_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By scheme, and not to hosts that NO_PROXY names; ~/.netrc has no word in it."""
+    """By scheme, and not to hosts in NO_PROXY; ~/.netrc is ignored."""
     for name in ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert proxy_of("https://reports.example/a") is None
@@ -399,8 +403,8 @@ def test_links_go_through_the_proxy_of_the_environment(monkeypatch: pytest.Monke
     assert proxy_of("https://reports.example/a") == "http://127.0.0.1:3128"
     assert proxy_of("https://reports.store.example/a") is None
     assert proxy_of("http://reports.example/a") is None
-    for host, told in (("minio:9000", "minio:9000"), ("minio:9000", "minio"), ("[::1]:9000", "::1")):
-        monkeypatch.setenv("no_proxy", told)
+    for host, excluded in (("minio:9000", "minio:9000"), ("minio:9000", "minio"), ("[::1]:9000", "::1")):
+        monkeypatch.setenv("no_proxy", excluded)
         assert proxy_of(f"https://{host}/a") is None
     monkeypatch.setenv("no_proxy", "minio:9000")
     assert proxy_of("https://minio/a") is not None

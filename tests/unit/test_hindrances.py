@@ -1,4 +1,4 @@
-"""Links that clients change or refuse are known."""
+"""Links that clients change or refuse are recognised."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def test_dots_that_clients_resolve_are_found(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", [".a.pdf", "a/.b/c", "a..pdf", "...", "a/.../b", "a./b", "a//b", "..\n", "%2E/a", ""])
-def test_other_dots_stay_as_they_are(key: str) -> None:
-    """No client touches them."""
+def test_other_dots_are_not_reported(key: str) -> None:
+    """No client changes them."""
     assert not has_dots(key)
     assert hindered([key], ["u"]) == {}
 

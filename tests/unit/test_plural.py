@@ -1,4 +1,4 @@
-"""A number and what it counts."""
+"""A number and its noun."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from processor.plural import plural
 
 
 @pytest.mark.parametrize(
-    ("number", "words", "told"),
+    ("number", "words", "expected"),
     [
         (0, ("key",), "0 keys"),
         (1, ("key",), "1 key"),
@@ -17,6 +17,6 @@ from processor.plural import plural
         (2, ("line goes", "lines go"), "2 lines go"),
     ],
 )
-def test_one_is_no_plural(number: int, words: tuple[str, ...], told: str) -> None:
+def test_one_takes_the_singular(number: int, words: tuple[str, ...], expected: str) -> None:
     """A reader stumbles over "1 keys"."""
-    assert plural(number, *words) == told
+    assert plural(number, *words) == expected

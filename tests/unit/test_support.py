@@ -1,4 +1,4 @@
-"""What tests stand on lies in modules of its own: no test module is imported by another."""
+"""Shared code of tests is in modules of its own: no test module imports another."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def imported(path: Path) -> set[str]:
 
 
 def test_no_test_module_is_imported() -> None:
-    """Whoever changes a test changes that test alone, and a test runs without another's module."""
+    """A change of a test affects that test alone, and a test runs without another's module."""
     modules = {".".join(path.relative_to(TESTS.parent).with_suffix("").parts) for path in TESTS.rglob("test_*.py")}
     assert "tests.unit.test_support" in modules
     importers = {str(path.relative_to(TESTS)): imported(path) & modules for path in TESTS.rglob("*.py")}
     assert {path: names for path, names in importers.items() if names} == {}
 
 
-def test_a_missing_program_skips_its_tests_and_is_told_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In CI it is a failure: nothing is left out there in silence."""
+def test_a_missing_program_skips_its_tests_and_is_reported_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In CI it is a failure: nothing is skipped there in silence."""
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="chromedriver is not installed: apt-get install chromium-driver"):
@@ -41,8 +41,8 @@ def test_a_missing_program_skips_its_tests_and_is_told_with_its_package(monkeypa
         programs.program("chromedriver")
 
 
-def test_every_program_that_a_machine_may_lack_is_asked_for_in_one_way() -> None:
-    """A test that calls one by its bare name fails on a machine without it, in place of being skipped."""
+def test_every_program_that_a_machine_may_lack_is_called_in_one_way() -> None:
+    """A test that calls one by its bare name fails on a machine without it, instead of being skipped."""
     programs_named = ("openssl", "curl", "node", "jq", "aria2c", "groff", "zcat", "chromium", "chromedriver")
     named = [f'{before}"{name}"' for name in programs_named for before in ("[", "which(")]
     others = [path for path in TESTS.rglob("*.py") if path not in {Path(__file__), TESTS / "programs.py"}]

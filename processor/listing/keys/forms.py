@@ -40,7 +40,7 @@ _COLUMNS = {
 }
 NULL_VERSION = "null"  # of an object from before versioning: a report of S3 Inventory leaves the cell empty
 BOM = b"\xef\xbb\xbf"
-PLAIN = "write the list as UTF-8, a key a line (PowerShell: Out-File -Encoding utf8)"
+PLAIN = "write the list as UTF-8, one key a line (PowerShell: Out-File -Encoding utf8)"
 Found = tuple[str, "Row"]
 
 
@@ -77,7 +77,7 @@ class Lines:
         for line in _unmarked(lines, is_first=is_first):
             key = _text(line)
             if "\0" in key:
-                raise MalformedError(f"holds a NUL: {PLAIN}")
+                raise MalformedError(f"contains a NUL byte: {PLAIN}")
             if key:
                 yield key, nothing
 
@@ -146,9 +146,7 @@ class CommaSeparated:
         if not self.is_encoded:
             return key
         if not is_url(key):
-            raise MalformedError(
-                "has a key that is not URL-encoded: where keys are as they are, the head bucket,key says so"
-            )
+            raise MalformedError("has a key that is not URL-encoded: for plain keys, add the first line bucket,key")
         return unquote_plus(key, errors="surrogateescape")
 
 

@@ -58,9 +58,9 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise SourceRefusedError(f"{source} is not the manifest of an inventory report") from error
     if kind not in {"CSV", "Parquet"}:
-        raise SourceRefusedError(f"{source} is a report in {shown(kind)}: CSV and Parquet are read; let S3 write one")
+        raise SourceRefusedError(f"{source} is a report in {shown(kind)}: let S3 write CSV or Parquet")
     if of != bucket:
-        raise SourceRefusedError(f"{source} is a report of bucket {shown(of)}, and the job's bucket is {bucket}")
+        raise SourceRefusedError(f"{source} is a report of bucket {shown(of)}, but the job's bucket is {bucket}")
     if kind == "Parquet":
         if find_spec("pyarrow") is None:
             raise SourceRefusedError(f"{source} is a report in Parquet, which {MISSING}")
@@ -78,4 +78,4 @@ async def _check(source: ObjectLines, body: bytes) -> None:
     except (ClientError, BotoCoreError, ClientPayloadError):
         return
     if expected != hashlib.md5(body, usedforsecurity=False).hexdigest():
-        raise SourceRefusedError(f"{source} does not have the checksum that lies beside it")
+        raise SourceRefusedError(f"{source} does not have the checksum of the manifest.checksum beside it")

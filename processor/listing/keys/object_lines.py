@@ -64,7 +64,7 @@ class ObjectLines:
             raise from_client_error(error, f"read {self}") from error
         etag = head.get("ETag", "").removeprefix('"').removesuffix('"')
         if self.etag not in {"", etag}:
-            raise SourceRefusedError(f"{self} has changed since the job began: its places mean others now")
+            raise SourceRefusedError(f"{self} has changed since the job began: start a new job")
         self.etag, self.size = etag, head["ContentLength"]
 
     async def first_line(self) -> bytes:
@@ -110,7 +110,7 @@ class ObjectLines:
             return
         batch[-1] += b"\n" + line
         if len(batch[-1]) > MAX_QUOTED:
-            raise SourceRefusedError(f"{self} has a double quote that is left open")
+            raise SourceRefusedError(f"{self} has a double quote that is not closed")
 
     async def _from(self, start: int) -> AsyncGenerator[bytes]:
         """Yield the decompressed bytes from an offset on: gzip is read again from its beginning."""
@@ -188,7 +188,7 @@ class ObjectLines:
                 return body
             if len(body) == self.size:  # a store without ranges
                 return body[first:end]
-        raise RetryableError(f"cannot read {self}: other bytes came than were asked for")
+        raise RetryableError(f"cannot read {self}: the bytes that came are not those that were requested")
 
     @property
     def _unchanged(self) -> dict[str, str]:

@@ -176,14 +176,14 @@ def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> No
         return
     stranger = next((key for key in keys if not key.startswith(lister.allowed)), None)
     if stranger is not None:
-        raise SourceRefusedError(f"{file} holds {shown(stranger)}, which is under none of ALLOWED_PREFIXES")
+        raise SourceRefusedError(f"{file} contains {shown(stranger)}, which is under none of ALLOWED_PREFIXES")
 
 
 def _check_bucket(lister: Lister, bucket: str, known: str) -> None:
     """Refuse a report whose files lie in another bucket than the report's own or the job's."""
     if bucket not in {known, lister.job.bucket, lister.job.manifest_bucket}:
         raise SourceRefusedError(
-            f"the report's files lie in bucket {shown(bucket)}, which is neither the report's own nor the job's"
+            f"the report's files are in bucket {shown(bucket)}, which is neither the report's own nor the job's"
         )
 
 

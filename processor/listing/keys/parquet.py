@@ -74,7 +74,7 @@ class ParquetRows:
         tail = await file.read(max(0, file.size - _TAIL), file.size)
         length = int.from_bytes(tail[:4], "little") + _TAIL
         if tail[4:] != _MARK or length > file.size:
-            raise SourceRefusedError(f"{file} is no file in Parquet, or is cut off")
+            raise SourceRefusedError(f"{file} is not a Parquet file, or is cut off")
         sparse.hold(file.size - length, await file.read(file.size - length, file.size))
         return _opened(file, sparse, None).metadata
 
@@ -153,7 +153,7 @@ def _opened(file: ObjectLines, sparse: _Sparse, metadata: Any) -> Any:  # noqa: 
     try:
         return parquet.ParquetFile(sparse, metadata=metadata, pre_buffer=False)
     except (OSError, pyarrow.ArrowException) as error:
-        raise SourceRefusedError(f"{file} is a damaged file in Parquet") from error
+        raise SourceRefusedError(f"{file} is a damaged Parquet file") from error
 
 
 def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names: Sequence[str]) -> Any:  # noqa: ANN401
@@ -161,7 +161,7 @@ def _read(file: ObjectLines, sparse: _Sparse, metadata: Any, number: int, names:
     try:
         return opened.read_row_group(number, columns=list(names), use_threads=False).select(list(names))
     except (OSError, import_module("pyarrow").ArrowException) as error:
-        raise SourceRefusedError(f"{file} is a damaged file in Parquet") from error
+        raise SourceRefusedError(f"{file} is a damaged Parquet file") from error
 
 
 def _as_text(name: str, value: object) -> str | None:

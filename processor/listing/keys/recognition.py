@@ -35,9 +35,9 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     if first.startswith(_UTF16):
         raise MalformedError(f"is UTF-16: {PLAIN}")
     if b"\0" in first:
-        raise MalformedError(f"holds a NUL: {PLAIN}")
+        raise MalformedError(f"contains a NUL byte: {PLAIN}")
     if first.strip() in {b"[", b"{"} or first.lstrip().startswith(b'[{"'):
-        raise MalformedError("begins one JSON document: write an object a line (jq -c '.Contents[]')")
+        raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names)
@@ -53,9 +53,9 @@ def _lines(first: bytes, names: Sequence[str]) -> Form:
     if _TEXT.fullmatch(first):
         return JsonLines(names)
     if _PRINTED.match(first):
-        raise MalformedError("begins with a date or a size, as ls prints it: write the keys alone, each on a line")
+        raise MalformedError("begins with a date or a size, as ls prints it: write only the keys, one a line")
     if b"\t" in first:
-        raise MalformedError("holds tabs, as --output text of the AWS CLI writes them: write each key on a line")
+        raise MalformedError("contains tabs, as --output text of the AWS CLI writes them: write one key a line")
     return Lines(names)
 
 

@@ -52,7 +52,7 @@ class Trial:
         if self._start is not None:
             shared = len(self._expected)
             if list(keys[:shared]) != list(self._expected):
-                raise ContradictionError("the server lists other keys after a key than in passing it")
+                raise ContradictionError("the server lists other keys after a key than it listed there before")
             self.passed, self._start = True, None
             return keys[shared:]
         if not self.passed and truncated:

@@ -1,4 +1,4 @@
-"""How the clients name themselves, and where they find S3."""
+"""The clients' user agent, and their endpoint of S3."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ async def _sent() -> str:
 
 
 @pytest.mark.parametrize(("app", "named"), [(None, ""), ("handover", " app/handover")])
-def test_requests_name_this_tool_and_the_application(
+def test_requests_name_presign_siblings_and_the_application(
     app: str | None, named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So an access log tells them from other programs; ``AWS_SDK_UA_APP_ID`` is the SDK's own."""
+    """So access logs distinguish it from other programs; ``AWS_SDK_UA_APP_ID`` is the SDK's own."""
     if app is not None:
         monkeypatch.setenv("AWS_SDK_UA_APP_ID", app)
     assert asyncio.run(_sent()).startswith(
@@ -44,10 +44,10 @@ def test_requests_name_this_tool_and_the_application(
 
 @pytest.mark.parametrize("config", ["endpoint_url = {0}", "services = own\n[services own]\ns3 =\n  endpoint_url = {0}"])
 @pytest.mark.parametrize("is_ignored", [False, True])
-def test_an_endpoint_of_a_config_file_is_a_custom_one(
+def test_an_endpoint_in_a_config_file_is_a_custom_one(
     config: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_ignored: bool
 ) -> None:
-    """The bucket is in its path, and it may name its region as it likes."""
+    """The bucket is in the path, and the region's name is the store's own."""
     (tmp_path / "config").write_text("[default]\n" + config.format("http://store.example:9000"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", str(is_ignored))
@@ -59,10 +59,10 @@ def test_an_endpoint_of_a_config_file_is_a_custom_one(
     assert asyncio.run(url()).startswith("http://store.example:9000/reports/a.pdf?") is not is_ignored
 
 
-def test_the_endpoint_of_a_config_file_is_written_as_an_option_is(
+def test_an_endpoint_in_a_config_file_is_normalised_like_an_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A port that is the scheme's own is no part of the Host that browsers send, so a link that signs it is refused."""
+    """Browsers leave the scheme's own port out of Host, so a link that signs it would be refused."""
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     async def endpoint() -> str:

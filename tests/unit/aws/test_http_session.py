@@ -1,4 +1,4 @@
-"""How the clients connect."""
+"""The connections of the clients."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BODY = bytes(8 << 20)
 @pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:3128"])
 def test_certificates_are_verified_whatever_the_environment_says(proxy: str | None, bundle: Any) -> None:
     """
-    Whoever stands between could read and write.
+    Otherwise anybody on the network path could read and write.
 
     Aiobotocore 2.25 switches verification off behind a proxy, and botocore where ``AWS_CA_BUNDLE`` is empty.
     """
@@ -48,7 +48,7 @@ def test_certificates_are_verified_whatever_the_environment_says(proxy: str | No
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
-    """Aiohttp alone would send the session's token to wherever the answer points, and a PUT as a GET."""
+    """Aiohttp alone would send the session's token wherever the answer points, and a PUT as a GET."""
     with serving() as web:
         web.serve("/reports/a.pdf", Answer(status=301, headers={"Location": f"{web.address}/elsewhere"}))
         web.serve("/elsewhere", Answer(b"Sign in"))
@@ -63,21 +63,21 @@ def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
 
 
 async def _put(port: int, body: Any) -> None:
-    """Write an object to a server; a write waits a second for anything to move, and is tried once."""
+    """Write an object to a server; the write is tried once, and fails after a second without progress."""
     reach = Reach(read_seconds=1.0)
     async with open_s3(f"http://127.0.0.1:{port}", 1, reach=reach) as (client, _), asyncio.timeout(20):
         await client.put_object(Bucket="reports", Key="a", Body=body)
 
 
 class _Unstalled(asyncio.SelectorEventLoop):
-    """A loop whose clock leaves out how long a busy machine has stopped this process, client and server."""
+    """A loop whose clock leaves out the pauses of a busy machine, which stop client and server alike."""
 
-    _seen = _told = 0.0
+    _seen = _reported = 0.0
 
     def time(self) -> float:
         now = super().time()
-        self._told, self._seen = self._told + min(now - self._seen, 0.1), now
-        return self._told
+        self._reported, self._seen = self._reported + min(now - self._seen, 0.1), now
+        return self._reported
 
 
 async def _put_to(answer: Serving, body: Any = BODY) -> None:
@@ -111,7 +111,7 @@ def test_a_write_does_not_wait_for_ever_for_an_answer(monkeypatch: pytest.Monkey
         asyncio.run(_put_to(silent))
 
 
-def test_a_write_does_not_wait_for_ever_for_a_server_that_takes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_does_not_wait_for_ever_for_a_server_that_stops_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     """Aiohttp's own timeout begins when the whole body is sent."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
 
@@ -120,14 +120,14 @@ def test_a_write_does_not_wait_for_ever_for_a_server_that_takes_no_more(monkeypa
             with socket.create_server(("127.0.0.1", 0)) as server:
                 await _put(server.getsockname()[1], BODY)
         finally:
-            await asyncio.sleep(0.1)  # until the client hears that the connection is gone
+            await asyncio.sleep(0.1)  # until the client notices the closed connection
 
     with pytest.raises(ReadTimeoutError):
         asyncio.run(put())
 
 
-def test_a_request_does_not_wait_for_ever_for_a_proxy_that_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that takes the connection, and never says whether it brings it on."""
+def test_a_request_does_not_wait_for_ever_for_a_silent_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy may take the connection, and never say whether it reaches the server."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
 
     async def ask() -> None:
@@ -142,7 +142,7 @@ def test_a_request_does_not_wait_for_ever_for_a_proxy_that_is_silent(monkeypatch
 
 @pytest.mark.parametrize("body", [io.BytesIO(BODY), BODY])
 def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(body: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The timeout is one of standstill, as that of a read is: also where a checkpoint, or a page, is given as bytes."""
+    """The timeout bounds a standstill, as that of a read does: also for a checkpoint, or a page, given as bytes."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
 
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -159,8 +159,8 @@ def test_a_write_over_a_slow_line_takes_as_long_as_it_needs(body: Any, monkeypat
     assert time.monotonic() - began > 1.0
 
 
-def test_a_refusal_comes_before_the_whole_body_is_sent() -> None:
-    """S3 reads no more of a request that it denies, and closes the connection."""
+def test_a_refusal_is_read_before_the_whole_body_is_sent() -> None:
+    """S3 reads no further when it denies a request, and closes the connection."""
 
     async def denies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

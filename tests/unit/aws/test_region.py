@@ -1,4 +1,4 @@
-"""A bucket of another region is told before a URL is signed for the wrong one."""
+"""A bucket in another region is reported before a URL is signed for the wrong region."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def content(self) -> Awaitable[bytes]:
-        """Return the body, each time it is asked for."""
+        """Return the body each time."""
 
         async def read() -> bytes:
             return self.body
@@ -37,7 +37,7 @@ class Answer:
 
 
 def answered(answer: Answer, endpoint: str | None = None, bucket: str = "reports") -> str | None:
-    """List a bucket whose store answers so; return what the client refuses, if anything."""
+    """List a bucket whose store gives this answer; return the client's refusal, if any."""
 
     async def run() -> None:
         async with open_s3(endpoint, 1) as (client, _):
@@ -74,26 +74,26 @@ MALFORMED = b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-central
     ],
 )
 def test_the_first_answer_from_another_region_ends_the_run(status: int, headers: dict[str, str], body: bytes) -> None:
-    """Whether S3 redirects, refuses the signature, or serves the listing all the same; the region is named."""
-    told = answered(Answer(status, headers, body))
-    assert told is not None
-    assert "the bucket reports lies in eu-central-1" in told
-    assert "--region eu-central-1" in told
+    """Whether S3 redirects, refuses the signature, or serves the listing anyway; the region is named."""
+    refusal = answered(Answer(status, headers, body))
+    assert refusal is not None
+    assert "the bucket reports is in eu-central-1" in refusal
+    assert "--region eu-central-1" in refusal
 
 
-def test_the_bucket_of_ones_own_region_is_listed() -> None:
+def test_a_bucket_of_the_clients_region_is_listed() -> None:
     """The header is in every answer."""
     assert answered(Answer(200, {"x-amz-bucket-region": "eu-west-1"}, LISTING)) is None
 
 
-def test_another_store_may_call_its_region_as_it_likes() -> None:
-    """R2's is ``auto``, MinIO's often empty; only what it refuses counts."""
+def test_another_store_may_have_any_region_name() -> None:
+    """R2's is ``auto``, MinIO's often empty; only its refusals count."""
     assert answered(Answer(200, ELSEWHERE, LISTING), "http://127.0.0.1:9") is None
     assert answered(Answer(400, {}, MALFORMED), "http://127.0.0.1:9") is not None
 
 
 @pytest.mark.parametrize(("region", "is_refused"), [("eu-central-1", False), ("us-west-2", True)])
-def test_an_access_point_of_another_region_is_signed_for_its_own(region: str, *, is_refused: bool) -> None:
-    """Its ARN names the region, so its links name it too, and work."""
+def test_an_access_point_of_another_region_is_signed_for_that_region(region: str, *, is_refused: bool) -> None:
+    """Its ARN names the region, so its links do too, and work."""
     arn = f"arn:aws:s3:{region}:123456789012:accesspoint/readers"
     assert (answered(Answer(200, ELSEWHERE, LISTING), bucket=arn) is not None) is is_refused

@@ -1,4 +1,4 @@
-"""A client is made without a look at the names of all services."""
+"""A client is made without reading the names of all services."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from processor.aws import SERVICE_MODELS
 
 @pytest.mark.parametrize("service", ["s3", "dynamodb", "lambda", "sts"])
 def test_the_models_are_botocores_own(service: str) -> None:
-    """The latest of each."""
-    # A loader of its own: whoever makes a client may change what a shared one holds.
+    """The latest version of each."""
+    # A loader of its own: a client that is made elsewhere may change the content of a shared one.
     found, own = (kind(include_default_search_paths=True) for kind in (type(SERVICE_MODELS), Loader))
     assert found.load_service_model(service, "service-2") == own.load_service_model(service, "service-2")
 
 
-def test_a_service_that_there_is_none_of_is_refused() -> None:
-    """By its name, as botocore does."""
+def test_an_unknown_service_is_refused() -> None:
+    """By its name, as in botocore."""
     session = botocore.session.Session()
     session.register_component("data_loader", SERVICE_MODELS)
     with pytest.raises(DataNotFoundError, match="nosuch"):

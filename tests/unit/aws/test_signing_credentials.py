@@ -1,4 +1,4 @@
-"""The keys of now, whoever gives them."""
+"""The current keys, from whatever source."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from processor.aws import frozen
     "error",
     [ResponseParserError("invalid XML received: b'<SecretAccessKey>s3cr3t</SecretAccessKey'"), KeyError("Expiration")],
 )
-def test_an_answer_without_credentials_is_told_and_never_shown(error: Exception) -> None:
-    """What STS sent for a profile with a role, cut off on the way, stood in a traceback with the role's secret key."""
+def test_an_answer_without_credentials_is_reported_and_never_shown(error: Exception) -> None:
+    """A truncated answer of STS for a profile with a role was in a traceback, with the role's secret key."""
 
     def ask() -> None:
         raise error

@@ -1,4 +1,4 @@
-"""What the tests of the benchmarks stand on: the stub that is measured against."""
+"""Fixtures for the tests of the benchmarks: the stub of S3."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[launch.Server]:
-    """Run one stub for all tests of this module."""
+    """Run one stub for all tests of a module."""
     with launch.stub() as running:
         yield running

@@ -1,4 +1,4 @@
-"""The benchmarks compare like with like: one stub, and peers that do the same work."""
+"""The benchmarks compare like with like: one stub, and peers with the same work."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from benchmarks.work import Work
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
+pytestmark = pytest.mark.no_cover  # complete jobs of a benchmark
 
 COUNT = 1_100
 
 
 @pytest.fixture
 def s3(server: launch.Server) -> Any:
-    """Talk to a stub that has just forgotten everything, and keeps what it is given."""
+    """Return a client of a stub that has just been emptied, and stores its objects."""
     server.reset(keep=KEEP_ALL)
     return boto3.client(
         "s3",
@@ -72,7 +72,7 @@ def test_peer__does_the_same_work(server: launch.Server, peer: str, compression:
 
 @pytest.mark.parametrize("signer", ["botocore_presign", "minio_presign", "obstore_sign", "ours", "floor"])
 def test_signer__signs_whole_rounds(server: launch.Server, signer: str) -> None:
-    """A signer is timed over complete rounds of the same keys."""
+    """The time of a signer covers complete rounds of the same keys."""
     work = Bench(server, QUICK).work(PAGE)
     report = launch.run_child(f"benchmarks.signers.{signer}", work)
     assert report["signed"] % wanted_count(PAGE) == 0
@@ -80,7 +80,7 @@ def test_signer__signs_whole_rounds(server: launch.Server, signer: str) -> None:
 
 
 def test_check__refuses_other_work(server: launch.Server, s3: Any) -> None:
-    """A run that left keys out, or wrote wrong signatures, is no measurement."""
+    """A run without some keys, or with wrong signatures, is no measurement."""
     work = Bench(server, QUICK).work(PAGE)
     url = s3.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": "other"})
     s3.put_object(Bucket=BUCKET, Key="manifests/x", Body=f'{{"key": "other", "url": "{url}"}}\n'.encode())
@@ -93,7 +93,7 @@ def test_check__refuses_other_work(server: launch.Server, s3: Any) -> None:
 @pytest.mark.parametrize("page_size", [1000, 7])
 @pytest.mark.parametrize("encoding", ["url", ""])
 def test_stub__lists_every_key_once(s3: Any, page_size: int, encoding: str) -> None:
-    """The pages hold every key in UTF-8 order, whatever their size, encoded or not."""
+    """The pages have every key in UTF-8 order, whatever their size, encoded or not."""
     if not encoding:
         s3.meta.events.register_last("before-call.s3.ListObjectsV2", _without_encoding)
     pages = s3.get_paginator("list_objects_v2").paginate(
@@ -110,7 +110,7 @@ def _without_encoding(params: dict[str, Any], **_: object) -> None:
 
 
 def test_stub__start_after_excludes_its_key(s3: Any) -> None:
-    """A listing that starts after a key begins with the next one; what is unknown is empty."""
+    """A listing after a key begins with the next one; a listing after the last key is empty."""
     prefix = prefix_of(1_500)
     page = s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix, StartAfter=key_at(prefix, 1_203), MaxKeys=2)
     assert [entry["Key"] for entry in page["Contents"]] == [key_at(prefix, 1_204), key_at(prefix, 1_205)]
@@ -121,7 +121,7 @@ def test_stub__start_after_excludes_its_key(s3: Any) -> None:
 
 
 def test_stub__page_has_s3s_fields(server: launch.Server) -> None:
-    """Every entry has the fields that S3 sends, so that parsers have S3's work to do."""
+    """Every entry has S3's fields, so parsers have the same work."""
     url = f"{server.endpoint}/{BUCKET}?list-type=2&encoding-type=url&prefix={prefix_of(1_000)}"
     with urllib.request.urlopen(url) as answer:
         root = ET.fromstring(answer.read())  # noqa: S314 our own stub
@@ -133,7 +133,7 @@ def test_stub__page_has_s3s_fields(server: launch.Server) -> None:
 
 
 def test_stub__multipart_checks_its_parts(s3: Any) -> None:
-    """An upload appears whole, in the order of its parts, and not with an ETag that was never given."""
+    """An upload appears complete, in the order of its parts, and never with an unknown ETag."""
     upload = s3.create_multipart_upload(Bucket=BUCKET, Key="a")["UploadId"]
     place = {"Bucket": BUCKET, "Key": "a", "UploadId": upload}
     etags = {number: s3.upload_part(**place, PartNumber=number, Body=b"%d\n" % number)["ETag"] for number in (2, 1)}
@@ -146,15 +146,15 @@ def test_stub__multipart_checks_its_parts(s3: Any) -> None:
     assert s3.head_object(Bucket=BUCKET, Key="a")["ContentLength"] == 4
 
 
-def test_stub__never_replaces_when_told(s3: Any) -> None:
-    """``If-None-Match: *`` holds."""
+def test_stub__obeys_if_none_match(s3: Any) -> None:
+    """``If-None-Match: *`` prevents a replacement."""
     s3.put_object(Bucket=BUCKET, Key="a", Body=b"1", IfNoneMatch="*")
     with pytest.raises(s3.exceptions.ClientError, match="412"):
         s3.put_object(Bucket=BUCKET, Key="a", Body=b"2", IfNoneMatch="*")
 
 
 def test_stub__reads_chunked_bodies(server: launch.Server, s3: Any) -> None:
-    """An aws-chunked body inside HTTP's own chunks is the body that was meant."""
+    """An aws-chunked body inside HTTP's own chunks is read as the body within."""
     body = os.urandom(300_000)
     request = urllib.request.Request(
         f"{server.endpoint}/{BUCKET}/chunked",
@@ -168,7 +168,7 @@ def test_stub__reads_chunked_bodies(server: launch.Server, s3: Any) -> None:
 
 
 def test_stub__virtual_host_style_is_the_same_bucket(server: launch.Server, s3: Any) -> None:
-    """An object that was put in path style is found in virtual-host style."""
+    """An object put in path style is found in virtual-host style."""
     s3.put_object(Bucket="reports", Key="a/b", Body=b"1")
     request = urllib.request.Request(f"{server.endpoint}/a/b", headers={"Host": "reports.localhost"})
     with urllib.request.urlopen(request) as answer:
@@ -178,14 +178,14 @@ def test_stub__virtual_host_style_is_the_same_bucket(server: launch.Server, s3: 
 
 
 def test_stages__each_does_the_work_of_a_job(server: launch.Server) -> None:
-    """What a stage costs is told for each, under the name that the table has."""
+    """Each stage has its costs, under its name in the table."""
     report = launch.run_child("benchmarks.stages", Work(server.endpoint, COUNT))
     assert {name for name in STAGES if report[name] >= 0} == set(STAGES)
     assert report["sign (quoting included)"] > report["quote"] > 0
 
 
 def test_pairs__alternate_and_compare_pair_by_pair() -> None:
-    """Ratios are formed within a pair, so that a machine that slows down slows both."""
+    """Ratios are formed within a pair, so a machine that slows down affects both."""
     order: list[str] = []
 
     def run(name: str, seconds: Iterator[float]) -> Sample:

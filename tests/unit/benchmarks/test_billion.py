@@ -1,4 +1,4 @@
-"""The simulation of a billion keys, in small."""
+"""The simulation of a billion keys, on a small scale."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from benchmarks.dataset import key_at
 if TYPE_CHECKING:
     from processor.listing import KeyMap
 
-pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
+pytestmark = pytest.mark.no_cover  # complete jobs of a benchmark
 
 
-def test_generated_keys_are_the_stubs() -> None:
-    """Made when they are looked at, sliced without being made, found after any place."""
+def test_generated_keys_are_those_of_the_stub() -> None:
+    """Made at each access, sliced without being made, found after any place."""
     keys = Generated(range(10**9))
     assert keys[123_456_789] == key_at(PREFIX, 123_456_789)
     assert list(keys[5:8]) == [key_at(PREFIX, place) for place in (5, 6, 7)]
@@ -32,14 +32,14 @@ def test_generated_keys_are_the_stubs() -> None:
 
 @pytest.fixture(scope="module")
 def courses() -> tuple[Course, Course]:
-    """Simulate a short listing with one reader, and with many."""
+    """Simulate a short listing with one reader, and one with many."""
     return plain_course(400_000), course(400_000, 16)
 
 
-def test_a_long_listing_goes_on_at_the_pace_of_a_short_one(
+def test_a_long_listing_continues_at_the_pace_of_a_short_one(
     courses: tuple[Course, Course],
 ) -> None:
-    """Hops end when their time does, and repeat what was under way; readers are faster, and cost more."""
+    """Hops end with their time, and repeat the requests under way; readers are faster, and cost more."""
     one, many = (alone(10**9, how, "", readers) for how, readers in zip(courses, (1, 16), strict=True))
     assert courses[0].until(200_000)[1] == 200
     assert 90 < one.hops < 100 > many.hops > 10
@@ -51,7 +51,7 @@ def test_a_long_listing_goes_on_at_the_pace_of_a_short_one(
 
 @pytest.mark.parametrize("key_map", [None, map_of(2_000_000)], ids=["first run", "key map"])
 def test_several_chains_are_faster_and_cost_little_more(courses: tuple[Course, Course], key_map: KeyMap | None) -> None:
-    """The ranges are those of the plan, and hold every key; what they add is the state machine's."""
+    """The ranges are the plan's, and have every key; the additional costs are the state machine's."""
     found, looked = sizes(2_000_000, 8, key_map)
     assert sum(found) == 2_000_000
     assert looked <= 64

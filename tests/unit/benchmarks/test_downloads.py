@@ -1,4 +1,4 @@
-"""The downloads compare like with like: each contestant brings every byte from a server that gives ranges too."""
+"""The downloads compare like with like: each contestant gets every byte from a server with ranges."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from benchmarks.bench import QUICK
 from benchmarks.objects import BLOCKS, BUCKET, GIGABIT, LATE, Network, content, key_of
 from benchmarks.scenarios import download
 
-pytestmark = pytest.mark.no_cover  # other programs, started as a person starts them
+pytestmark = pytest.mark.no_cover  # other programs, started as a user starts them
 
 
-def test_every_contestant_brings_every_file() -> None:
-    """Or it is not measured at all; the server gives a range as S3 does."""
+def test_every_contestant_downloads_every_file() -> None:
+    """Otherwise it is not measured; the server answers a range as S3 does."""
     (count, size, rate), _ = QUICK.downloads
     with download._serving(count, size, rate) as case:
         case.write()
@@ -29,8 +29,8 @@ def test_every_contestant_brings_every_file() -> None:
             assert (answer.status, answer.read()) == (206, content(3, size)[5:10])
 
 
-def test_a_network_carries_large_objects_at_its_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many connections share it; what it misses by waking late, it makes up for."""
+def test_a_network_transfers_large_objects_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many connections share it; the time lost by waking late is made up for."""
     slept = list[float]()
 
     async def sleep(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""The readers' benchmarks: a stub that lists from any place, listers that do the same work."""
+"""The readers' benchmarks: a stub that lists from any place, and listers with the same work."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-pytestmark = pytest.mark.no_cover  # whole jobs of a benchmark
+pytestmark = pytest.mark.no_cover  # complete jobs of a benchmark
 
 COUNT = 2_300
 
@@ -28,7 +28,7 @@ COUNT = 2_300
 @pytest.mark.parametrize("keys", ["set", "huge_among_small", "unicode_names"])
 @pytest.mark.parametrize("page_size", [1000, 7])
 def test_stub__lists_from_any_place(server: launch.Server, keys: str, page_size: int) -> None:
-    """After a key of an object or of none, across the folders' borders, the same entries as in passing."""
+    """After an existing or a missing key, across the folders' borders, the entries are those of a whole listing."""
     s3: Any = boto3.client(
         "s3", endpoint_url=server.endpoint, region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -46,7 +46,7 @@ def test_stub__lists_from_any_place(server: launch.Server, keys: str, page_size:
 
 @pytest.mark.parametrize(("lister", "concurrency"), [("ours", 1), ("ours", 16), ("obstore_list", 1)])
 def test_lister__lists_every_key(server: launch.Server, lister: str, concurrency: int) -> None:
-    """And our own tells how many requests it took; some of the last may not have left when the listing ended."""
+    """Our own also reports its requests; some of the last may still have been queued at the end."""
     work = replace(Bench(server, QUICK).work(COUNT, concurrency=concurrency), keys="huge_among_small")
     server.reset()
     report = launch.run_child(f"benchmarks.listers.{lister}", work)
@@ -66,7 +66,7 @@ def test_curve__draws_every_line(tmp_path: Path) -> None:
 
 
 def test_model__lists_every_key_of_every_shape() -> None:
-    """And tells how far from its bound it is; a key map makes the next run no slower, and no dearer."""
+    """And reports the distance from its bound; with a key map the next run is no slower and no dearer."""
     for name, make in (EVEN | SKEWED | SHAPES).items():
         keys = make(20_000)
         first, key_map = virtual.run(keys, 16)
@@ -78,7 +78,7 @@ def test_model__lists_every_key_of_every_shape() -> None:
 
 @pytest.mark.parametrize("name", ["hashes", "deep_tree", "pareto_invoices"])
 def test_model__with_a_key_map_hardly_a_request_is_in_vain(name: str) -> None:
-    """Ranges are cut where whole pages end: two pages more than one chain reads, and no reader waits for long."""
+    """Ranges are cut at the ends of whole pages: two pages more than one chain reads, and no long wait."""
     keys = (EVEN | SKEWED | SHAPES)[name](100_000)
     _, key_map = virtual.run(keys, 16)
     mapped, _ = virtual.run(keys, 16, key_map)
@@ -87,24 +87,24 @@ def test_model__with_a_key_map_hardly_a_request_is_in_vain(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "count", "times"), [("mixture", 200_000, 7.0), ("human_scans", 300_000, 8.5)])
-def test_model__many_keys_ahead_are_worth_guesses(name: str, count: int, times: float) -> None:
-    """A few folders hold most of the keys: readers that wait for certainty bring 5.9 and 7.5 times one chain."""
+def test_model__guesses_pay_with_many_keys_ahead(name: str, count: int, times: float) -> None:
+    """A few folders have most of the keys: readers that wait for certainty are 5.9 and 7.5 times as fast as a chain."""
     found, _ = virtual.run(SHAPES[name](count), 16)
     assert found.times >= times
 
 
 def test_model__folders_of_all_sizes_keep_many_readers_busy() -> None:
-    """One tenant has an eighth of all invoices, most have a few: 64 readers brought 20 times one chain."""
+    """One tenant has an eighth of all invoices, most have few: 64 readers were 20 times as fast as one chain."""
     found, _ = virtual.run(SHAPES["pareto_invoices"](1_000_000), 64)
     assert found.times >= 25
     assert found.cost <= 1.5
 
 
-def test_model__readers_that_wait_keep_guessing() -> None:
+def test_model__waiting_readers_keep_guessing() -> None:
     """
-    Each image's name repeats its study's, so early guesses end within a study, and use up what may be lost.
+    Each image's name repeats its study's, so early guesses end within a study, and use up the allowed losses.
 
-    Then one request after the other listed the rest: 64 readers brought 3.4 times one chain.
+    Then single requests listed the rest one by one: 64 readers were 3.4 times as fast as one chain.
     """
     rng, keys = random.Random(6), set[str]()
     while len(keys) < 300_000:
@@ -118,9 +118,9 @@ def test_model__readers_that_wait_keep_guessing() -> None:
 
 
 @pytest.mark.parametrize("name", ["geometric", "satellite_days"])
-@pytest.mark.parametrize("prefix", ["", "archive/of/the/house/"], ids=["all is listed", "the head is listed"])
-def test_model__a_head_that_all_keys_share_changes_nothing(name: str, prefix: str) -> None:
-    """Named as the prefix or not: numbers that thin out were listed 11.1 times as fast without it, and 6.9 with it."""
+@pytest.mark.parametrize("prefix", ["", "archive/of/the/house/"], ids=["everything listed", "head as prefix"])
+def test_model__a_common_head_of_all_keys_changes_nothing(name: str, prefix: str) -> None:
+    """As the prefix or not: numbers that thin out were listed 11.1 times as fast without it, and 6.9 with it."""
     keys = (SKEWED | SHAPES)[name](200_000)
     headed, _ = virtual.run([f"archive/of/the/house/{key}" for key in keys], 16, prefix=prefix)
     assert headed.rounds <= 1.1 * virtual.run(keys, 16)[0].rounds

@@ -44,18 +44,18 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "parts"),
     [
         (refused("AccessDenied", "Access Denied"), ("AccessDenied", "Access Denied", "--request-payer")),
         (refused("NoSuchBucket", "gone", Endpoint="http://store:9"), ("http://store:9", "NoSuchBucket", "gone")),
         (
             refused("PermanentRedirect", HTTPHeaders={"x-amz-bucket-region": "eu-west-1"}),
-            ("the bucket lies in eu-west-1", "--region eu-west-1"),
+            ("the bucket is in eu-west-1", "--region eu-west-1"),
         ),
         (refused("SecondLevelDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),
         (refused("PathStyleDomainForbidden", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Tencent's COS
         (refused("InvalidPathAccess", "no"), ("S3_ADDRESSING_STYLE=virtual",)),  # Volcengine's TOS
-        (refused("NoSuchKey", "no"), ("the endpoint holds the bucket's name already",)),
+        (refused("NoSuchKey", "no"), ("if the endpoint contains the bucket's name",)),
         (refused("InvalidToken", "malformed"), ("sign in again", "AWS_STS_REGIONAL_ENDPOINTS=regional")),
         (ConfigParseError(path="/x/credentials"), ("/x/credentials", "UTF-8 without a byte order mark")),
         (refused("", HTTPStatusCode=502), ("status 502",)),
@@ -73,34 +73,34 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
         (ZeroDivisionError(), ("ZeroDivisionError",)),
     ],
 )
-def test_an_error_says_its_cause_and_the_next_step(error: BaseException, told: tuple[str, ...]) -> None:
-    """Whoever reads it knows what to do."""
-    for part in told:
+def test_an_error_says_its_cause_and_the_next_step(error: BaseException, parts: tuple[str, ...]) -> None:
+    """The reader knows what to do."""
+    for part in parts:
         assert part in why(error)
 
 
 @pytest.mark.parametrize("code", ["403", "AccessDenied"])
 def test_a_denial_names_the_account_that_the_request_expected(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3 refuses another's bucket as it refuses a lack of rights; STS and others know of no bucket."""
+    """S3 refuses another account's bucket as it refuses a missing right; STS and other services know of no bucket."""
     monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111122223333")
     assert "EXPECTED_BUCKET_OWNER" not in why(refused(code))
-    told = why(refused(code, ExpectedOwner="111122223333"))
-    assert "another account than 111122223333 owns the bucket (EXPECTED_BUCKET_OWNER" in told
+    message = why(refused(code, ExpectedOwner="111122223333"))
+    assert "another account than 111122223333 owns the bucket (EXPECTED_BUCKET_OWNER" in message
     assert "EXPECTED_BUCKET_OWNER" not in why(refused("NoSuchBucket", ExpectedOwner="111122223333"))
 
 
-def test_no_message_of_another_program_gives_a_credential_away() -> None:
+def test_a_service_message_never_reveals_a_credential() -> None:
     """Services repeat requests in their messages."""
     url = f"https://bucket.s3.amazonaws.com/key?{SECRET}&X-Amz-Security-Token=t0ken"
     for message in (f"the URL {url} is wrong", f"StringToSign: {SECRET}", "token=t0ken"):
-        told = why(refused("SignatureDoesNotMatch", message))
-        assert "abc" not in told
-        assert "t0ken" not in told
-        assert "SignatureDoesNotMatch" in told
+        words = why(refused("SignatureDoesNotMatch", message))
+        assert "abc" not in words
+        assert "t0ken" not in words
+        assert "SignatureDoesNotMatch" in words
 
 
-def test_no_number_of_an_error_stands_in_a_message() -> None:
-    """A number tells nobody anything."""
+def test_a_message_has_no_error_number() -> None:
+    """An errno means nothing to the reader."""
     assert "Errno" not in why(FileNotFoundError(2, "No such file or directory", "a.json"))
 
 
@@ -139,8 +139,8 @@ def by_boto3(url: str) -> BaseException:
 
 
 @pytest.mark.parametrize("ask", [by_boto3, lambda url: asyncio.run(by_aiohttp(url))], ids=["boto3", "aiohttp"])
-def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException]) -> None:
-    """The command line uses both."""
+def test_errors_of_boto3_and_aiohttp_are_read_alike(ask: Callable[[str], BaseException]) -> None:
+    """The command line uses both libraries."""
     port = closed_port()
     refusal = why(ask(f"http://127.0.0.1:{port}/bucket/secret-prefix"))
     assert f"127.0.0.1:{port}" in refusal
@@ -149,12 +149,12 @@ def test_both_libraries_errors_are_read_alike(ask: Callable[[str], BaseException
     unknown = why(ask("http://nosuch.invalid"))
     assert "nosuch.invalid" in unknown
     assert "cannot be resolved" in unknown
-    assert "check the region (--region)" in unknown, "us-east-1a is a name that nobody has"
+    assert "check the region (--region)" in unknown, "an invalid region makes an unknown host"
 
 
 @pytest.mark.parametrize("proxy", ["http://proxy.invalid:3128", "http://127.0.0.1:{port}"])
-def test_a_proxy_that_cannot_be_reached_is_named_and_no_endpoint(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host whose name cannot be resolved was the endpoint's, in what an asynchronous client's error was told as."""
+def test_an_unreachable_proxy_is_named_instead_of_the_endpoint(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An asynchronous client's error reported the endpoint as the host that could not be resolved."""
     monkeypatch.setenv("HTTP_PROXY", proxy.format(port=closed_port()))
     monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
 
@@ -164,49 +164,51 @@ def test_a_proxy_that_cannot_be_reached_is_named_and_no_endpoint(proxy: str, mon
 
     with pytest.raises((EndpointConnectionError, ProxyConnectionError)) as failed:
         asyncio.run(ask())
-    told = why(failed.value)
-    assert told.startswith("the proxy "), told
-    assert ("NO_PROXY" in told, "store.example" in told, "--endpoint-url" in told) == (True, False, False), told
+    message = why(failed.value)
+    assert message.startswith("the proxy "), message
+    assert ("NO_PROXY" in message, "store.example" in message, "--endpoint-url" in message) == (True, False, False), (
+        message
+    )
 
 
 def test_a_refused_certificate_names_the_ca_bundle() -> None:
     """A private CA is the common cause."""
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_message = "self-signed certificate"
-    told = why(HoldingError(error))
-    assert "self-signed certificate" in told
-    assert "AWS_CA_BUNDLE" in told
+    message = why(HoldingError(error))
+    assert "self-signed certificate" in message
+    assert "AWS_CA_BUNDLE" in message
 
 
-def test_a_bundle_without_a_certificate_is_told_as_one(tmp_path: Path) -> None:
-    """Windows exports it as DER; the advice was to ask whether the endpoint speaks http."""
+def test_a_bundle_without_a_certificate_is_named_as_the_cause(tmp_path: Path) -> None:
+    """Windows exports it as DER; the advice was to check whether the endpoint speaks http."""
     (tmp_path / "ca.cer").write_bytes(b"0\x82\x03")
     with pytest.raises(ssl.SSLError) as failed:
         ssl.create_default_context().load_verify_locations(tmp_path / "ca.cer")
     assert why(HoldingError(failed.value)).endswith("holds no certificate in PEM: --ca-bundle, AWS_CA_BUNDLE")
 
 
-def test_a_refused_certificate_of_aiohttp_is_read_by_what_it_holds() -> None:
-    """Its own class is one of the standard library's, and lacks what those have."""
+def test_a_certificate_error_of_aiohttp_is_read_from_the_error_inside_it() -> None:
+    """Its own class derives from one of the standard library's, and lacks the attributes of those."""
     inner = ssl.SSLCertVerificationError(1, "certificate verify failed")
     inner.verify_message = "self-signed certificate"
     for held, words in ((inner, "self-signed certificate"), (Exception("no more"), "TLS failed")):
         outer = aiohttp.ClientConnectorCertificateError(SimpleNamespace(host="store", port=443), held)  # type: ignore[arg-type]
-        told = why(HoldingError(outer))
-        assert words in told
-        assert "AWS_CA_BUNDLE" in told
+        message = why(HoldingError(outer))
+        assert words in message
+        assert "AWS_CA_BUNDLE" in message
 
 
-def test_aiohttps_own_words_of_a_broken_request_show_no_url() -> None:
-    """It writes them, with the URL, where an error of the system has its own."""
+def test_aiohttps_message_of_a_broken_request_shows_no_url() -> None:
+    """It puts the message, with the URL, where an error of the system has its own."""
     broken = aiohttp.ClientOSError(104, f"Can not write request body for https://name:p4ss@store/k?{SECRET}")
-    told = why(HTTPClientError(error=broken))
-    assert told == "the connection failed: Can not write request body for https://store"
+    message = why(HTTPClientError(error=broken))
+    assert message == "the connection failed: Can not write request body for https://store"
     assert why(HTTPClientError(error=aiohttp.ClientOSError(32, "Broken pipe"))).endswith("Broken pipe")
 
 
 class HoldingError(BotoCoreError):
-    """An error of botocore's that holds another, as most do."""
+    """A botocore error that wraps another, as most do."""
 
     def __init__(self, error: BaseException) -> None:
         super().__init__(endpoint_url="https://store/k", error=error)
@@ -220,6 +222,6 @@ class HoldingError(BotoCoreError):
         (ReadTimeoutError(endpoint_url="https://s3"), RetryableError),
     ],
 )
-def test_a_failed_request_is_sorted_by_what_a_retry_can_do(error: Exception, kind: type[Exception]) -> None:
-    """A bucket that is gone stays gone."""
+def test_a_failed_request_is_classified_by_whether_a_retry_can_help(error: Exception, kind: type[Exception]) -> None:
+    """A deleted bucket stays deleted."""
     assert type(from_client_error(error, "list s3://b/")) is kind

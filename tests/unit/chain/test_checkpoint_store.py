@@ -1,4 +1,4 @@
-"""The checkpoint objects: what cannot be read is sorted by what Lambda should do next."""
+"""The checkpoint objects: each error in reading one says what Lambda should do next."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.fakes import FakeS3, refuse
 
 
 @pytest.mark.parametrize("error", [ClientPayloadError("broken off"), ResponseStreamingError(error="broken off")])
-def test_a_body_that_breaks_off_is_a_fault_to_try_again(error: Exception) -> None:
-    """Also what aiobotocore lets through from aiohttp (the simulation found it)."""
+def test_a_truncated_body_is_a_fault_to_try_again(error: Exception) -> None:
+    """Including errors that aiobotocore lets through from aiohttp (the simulation found it)."""
 
     async def read() -> bytes:
         raise error
@@ -32,7 +32,7 @@ def test_a_body_that_breaks_off_is_a_fault_to_try_again(error: Exception) -> Non
         asyncio.run(CheckpointStore(client, begun()).load())
 
 
-def test_a_checkpoint_of_the_first_version_lets_the_run_begin_again_in_its_hop() -> None:
+def test_a_checkpoint_of_the_first_version_restarts_the_run_in_its_hop() -> None:
     """Its one upload into the manifest's own key cannot become pieces: it is aborted."""
     place = begun(start_after="a")
     first = {"job_key": place.job.job_key, "job_id": place.job_id, "hop": 1, "upload": {"upload_id": "u", "parts": []}}
@@ -43,10 +43,10 @@ def test_a_checkpoint_of_the_first_version_lets_the_run_begin_again_in_its_hop()
 
 
 @pytest.mark.parametrize("may_read", [True, False])
-def test_a_role_that_may_not_list_is_told_alike_of_what_is_gone_and_of_what_is_denied(
+def test_a_missing_checkpoint_is_not_mistaken_for_a_denied_one(
     may_read: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """What is gone begins again; what is denied would begin again for ever."""
+    """S3 answers 403 to both if the role may not list: the first restarts the run; the second would do so for ever."""
     s3: Any = FakeS3(may_list=False)
 
     async def deny(operation: str, _: object) -> None:
@@ -59,8 +59,8 @@ def test_a_role_that_may_not_list_is_told_alike_of_what_is_gone_and_of_what_is_d
     assert s3.objects == {}
 
 
-def test_a_damaged_checkpoint_is_lost() -> None:
-    """The run begins again at once."""
+def test_a_damaged_checkpoint_counts_as_lost() -> None:
+    """The run restarts at once."""
     place = begun()
     stored = place.begin().to_bytes()
     s3: Any = FakeS3(objects={str(place.checkpoint_key): stored[:-5] + b"1" + stored[-4:]})

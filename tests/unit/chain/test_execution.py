@@ -1,4 +1,4 @@
-"""List, sign, write, put together: overlapped, bounded, cut anywhere without a trace."""
+"""Listing, signing, writing and joining overlap, are bounded, and may be cut anywhere without a trace."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def whole(s3: FakeS3, job: Job, **hops: Any) -> Outcome:
 
 
 def chain(s3: FakeS3, job: Job, pages_a_hop: Sequence[int], **hops: Any) -> tuple[Outcome, int]:
-    """Run a job in hops of so many pages, over and over."""
+    """Run a job in hops of the given pages, repeated until the end."""
     return asyncio.run(Hops(s3, **hops).chain(job, _again(pages_a_hop)))
 
 
@@ -65,7 +65,7 @@ def _again(pages: Sequence[int]) -> Iterable[int]:
 
 
 def stored(s3: FakeS3) -> bytes:
-    """Return the manifest's bytes; nothing else but checkpoints is left."""
+    """Return the manifest's bytes; nothing but checkpoints is left beside it."""
     body = committed(s3)
     assert not [key for key in s3.objects if "/pieces/" in key], "pieces are gone after the commit"
     return body
@@ -95,7 +95,7 @@ ODD = ["a b.pdf", "a+b.pdf", "ä/ö.PDF", "%2F.pdf", 'quote".pdf', "\U0001f600.p
 def test_any_cut_of_a_small_job_gives_the_manifest_of_a_single_run(
     keys: set[str], cuts: list[int], page_size: int, compression: str, concurrency: int
 ) -> None:
-    """The property that matters most: byte for byte, decompressed for gzip; one PutObject all the same."""
+    """The most important property: byte for byte, decompressed for gzip, and still one PutObject."""
     job = job_of(prefix="in/", page_size=page_size, compression=compression, concurrency=concurrency)
     keys = {f"in/{key}" for key in keys}
     single, cut = FakeS3(sorted(keys)), FakeS3(sorted(keys))
@@ -120,7 +120,7 @@ def test_any_cut_of_a_small_job_gives_the_manifest_of_a_single_run(
 def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     count: int, cuts: list[int], part: int, page_size: int, compression: str, concurrency: int
 ) -> None:
-    """Whatever lies in pieces, in parts or in memory when the time is up, in the commit too."""
+    """Whatever is in pieces, in parts or in memory when the time is up, during the commit too."""
     rng = random.Random(count)
     keys = [f"2026/{rng.getrandbits(64):016x}/é {n}.pdf" for n in range(count)]
     job = job_of(prefix="2026/", page_size=page_size, compression=compression, concurrency=concurrency)
@@ -129,8 +129,8 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     outcome, _ = chain(cut, job, cuts, part=part)
     assert manifest_of(cut, job) == manifest_of(single, job)
     assert keys_of(cut, job) == sorted(keys)
-    (said,) = [said for key, said in cut.metadata.items() if "/." not in key]
-    assert (said["count"], said["size"]) == (str(count), str(len(stored(cut))))
+    (about,) = [about for key, about in cut.metadata.items() if "/." not in key]
+    assert (about["count"], about["size"]) == (str(count), str(len(stored(cut))))
     assert outcome.checkpoint.counts.count == count
     assert not cut.uploads
 
@@ -149,7 +149,7 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
 def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR0913 - each is drawn
     *, count: int, seed: int, cuts: list[int], part: int, page_size: int, compression: str, faults: list[int]
 ) -> None:
-    """Ranges in any order, split anywhere, handed over at any page; a hop that failed is done again."""
+    """Ranges in any order, split anywhere, handed over at any page; a failed hop is done again."""
     rng = random.Random(seed)
     keys = [f"2026/{rng.getrandbits(64):016x}/é {n}.pdf" for n in range(count)]
     job = job_of(prefix="2026/", page_size=page_size, compression=compression, concurrency=4)
@@ -157,7 +157,7 @@ def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR
     whole(single, job)
 
     async def fail(operation: str, _: object) -> None:
-        if operation == "abort":  # what is refused there is left to the lifecycle rule
+        if operation == "abort":  # an upload that cannot be aborted is left to the lifecycle rule
             return
         if faults:
             faults[0] -= 1
@@ -195,8 +195,8 @@ def committed(s3: FakeS3) -> bytes:
     return body
 
 
-def test_a_job_of_several_parts_is_copied_together() -> None:
-    """5 MiB parts: what was written to pieces is never read again but for the seams."""
+def test_a_job_of_several_parts_is_joined_by_copies() -> None:
+    """5 MiB parts: the bytes of pieces are read again only at the seams."""
     keys = [f"{n:06}.pdf" for n in range(15_000)]
     s3, job = FakeS3(keys), job_of()
     _, hops = chain(s3, job, [5])
@@ -206,8 +206,8 @@ def test_a_job_of_several_parts_is_copied_together() -> None:
     assert s3.headers[job.manifest_key_of(first(job).job_id)]["Metadata"]["count"] == "15000"
 
 
-def test_the_manifest_says_of_itself_what_is_known_when_it_appears() -> None:
-    """As metadata, also of a multipart upload; nothing is written to it afterwards."""
+def test_the_metadata_of_the_manifest_is_written_with_it() -> None:
+    """Also for a multipart upload; nothing is written to the manifest afterwards."""
     for part in (None, 300):
         s3, job = (
             FakeS3([f"0/{n:02}.pdf" for n in range(40)], min_part=part or 5 << 20),
@@ -227,8 +227,8 @@ def test_the_manifest_says_of_itself_what_is_known_when_it_appears() -> None:
         assert not s3.tags
 
 
-def test_the_commit_runs_out_of_time_and_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The parts are made in one hop, the manifest appears in the next; the listing is not asked again."""
+def test_a_commit_that_runs_out_of_time_is_handed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts are made in one hop, the manifest appears in the next; nothing is listed again."""
     monkeypatch.setattr(composer, "QUICKLY", 0)
     s3, job = (
         FakeS3([f"0/{n:02}.pdf" for n in range(40)], min_part=300),
@@ -241,8 +241,8 @@ def test_the_commit_runs_out_of_time_and_is_handed_over(monkeypatch: pytest.Monk
     assert outcome.complete
 
 
-def test_progress__parts_of_the_commit_count_like_pages() -> None:
-    """Or a chain whose commit takes several hops would be parked for want of progress."""
+def test_progress__parts_of_the_commit_count_as_pages_do() -> None:
+    """Otherwise a chain whose commit takes several hops would be parked for lack of progress."""
     s3, job = FakeS3([f"0/{n:02}.pdf" for n in range(40)], min_part=300), job_of(prefix="0/", page_size=40)
 
     async def run() -> list[int]:
@@ -259,7 +259,7 @@ def test_progress__parts_of_the_commit_count_like_pages() -> None:
 
 
 def test_a_refused_token_is_replaced_by_the_last_key() -> None:
-    """A token is opaque and its life undocumented; the chain survives its loss."""
+    """A token is opaque, and its lifetime undocumented; the chain survives its loss."""
     keys = [f"{n:03}.pdf" for n in range(50)]
     s3, job = FakeS3(keys), job_of(page_size=10, concurrency=1)
 
@@ -277,7 +277,7 @@ def test_a_refused_token_is_replaced_by_the_last_key() -> None:
 
 
 def test_key_range__start_after_is_exclusive_and_end_at_inclusive() -> None:
-    """Also beside a cursor, where S3 ignores ``StartAfter``; nothing is listed behind the end."""
+    """Also beside a cursor, where S3 ignores ``StartAfter``; nothing is listed after the end."""
     keys = [f"{n:03}.pdf" for n in range(100)]
     for cursor in (None, "token:003.pdf"):
         s3 = FakeS3(keys)
@@ -287,7 +287,7 @@ def test_key_range__start_after_is_exclusive_and_end_at_inclusive() -> None:
         assert len(s3.sent("list")) <= 4
 
 
-def test_improvement_5__a_key_that_cannot_be_signed_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_improvement_5__a_key_that_cannot_be_signed_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is counted, reported with its reason, and left out."""
 
     async def picky(*_: Any, **__: Any) -> Picky:
@@ -303,7 +303,7 @@ def test_improvement_5__a_key_that_cannot_be_signed_spoils_no_other(monkeypatch:
 
 
 def test_improvement_4__a_failing_listing_ends_the_hop() -> None:
-    """In the seed's predecessor, consumers waited for ever."""
+    """In the seed's predecessor, the consumers waited for ever."""
     s3 = FakeS3([f"{n:02}.pdf" for n in range(30)])
 
     async def fail(operation: str, detail: Any) -> None:
@@ -316,8 +316,8 @@ def test_improvement_4__a_failing_listing_ends_the_hop() -> None:
     assert not s3.objects
 
 
-def test_improvement_7__pages_are_asked_for_by_size() -> None:
-    """1,000 unless the job says otherwise."""
+def test_improvement_7__a_page_has_the_size_of_the_job() -> None:
+    """1,000 by default."""
     s3 = FakeS3(["a.pdf"])
     whole(s3, job_of())
     assert s3.sent("list")[0][1]["MaxKeys"] == 1000
@@ -325,7 +325,7 @@ def test_improvement_7__pages_are_asked_for_by_size() -> None:
 
 
 def test_improvement_8__listing_signing_and_part_uploads_overlap() -> None:
-    """On the wire: the next page is asked for, and parts travel, while earlier parts are still under way."""
+    """On the wire: while earlier parts are under way, the next page is requested and further parts are sent."""
     s3, gate = FakeS3([f"{n:06}.pdf" for n in range(60_000)]), asyncio.Event()
 
     async def slow_parts(operation: str, _: object) -> None:
@@ -343,11 +343,11 @@ def test_improvement_8__listing_signing_and_part_uploads_overlap() -> None:
     first_done = next(index for index, (operation, _) in enumerate(order) if operation == "part done")
     before = [operation for operation, _ in order[:first_done]]
     assert before.count("part") >= 3, "several parts are under way at once"
-    assert "list" in before[before.index("part") :], "listing goes on while parts upload"
+    assert "list" in before[before.index("part") :], "the listing continues while parts are uploaded"
     assert keys_of(s3, job) == sorted(s3.keys)
 
 
-def test_queue_max__bounds_what_is_listed_and_not_yet_written() -> None:
+def test_queue_max__bounds_the_keys_that_are_listed_and_not_yet_written() -> None:
     """However slow the uploads are."""
     s3, part_begun, gate = FakeS3([f"{n:06}.pdf" for n in range(60_000)]), asyncio.Event(), asyncio.Event()
 
@@ -375,7 +375,7 @@ def test_queue_max__bounds_what_is_listed_and_not_yet_written() -> None:
 
 
 def test_time__is_asked_for_at_every_page_boundary_and_one_page_is_always_taken() -> None:
-    """A hop with no time to spare still moves the chain."""
+    """A hop without time to spare still moves the chain."""
     s3 = FakeS3([f"{n:02}.pdf" for n in range(50)])
     for concurrency, cursor in ((1, "token:09.pdf"), (4, None)):
         job = job_of(page_size=10, concurrency=concurrency)
@@ -392,8 +392,8 @@ def test_time__is_asked_for_at_every_page_boundary_and_one_page_is_always_taken(
     assert len(asked) >= 5
 
 
-def test_time__a_page_that_does_not_come_is_left_to_the_sibling() -> None:
-    """Waiting for S3 must not eat the time that the checkpoint needs."""
+def test_time__a_page_that_does_not_arrive_is_left_to_the_sibling() -> None:
+    """A wait for S3 must not use the time that the checkpoint needs."""
     s3 = FakeS3([f"{n:02}.pdf" for n in range(50)])
 
     async def stuck(operation: str, detail: Any) -> None:
@@ -406,7 +406,7 @@ def test_time__a_page_that_does_not_come_is_left_to_the_sibling() -> None:
     assert (outcome.complete, outcome.checkpoint.counts.pages) == (False, 1)
 
 
-def test_a_failed_hop_leaves_no_upload_and_the_chain_goes_on_from_its_checkpoint() -> None:
+def test_a_failed_hop_leaves_no_upload_and_the_chain_resumes_from_its_checkpoint() -> None:
     """Unfinished uploads cost money; no checkpoint names one but the commit's own."""
     keys = [f"{n:03}.pdf" for n in range(60)]
     s3, job = FakeS3(keys, min_part=2000), job_of(page_size=10)
@@ -437,8 +437,8 @@ def test_a_failed_hop_leaves_no_upload_and_the_chain_goes_on_from_its_checkpoint
     assert [json.loads(line)["key"] for line in manifest.splitlines()] == keys
 
 
-def test_expires_at__is_the_earliest_death_of_any_url() -> None:
-    """The first page's URLs die first."""
+def test_expires_at__is_the_earliest_expiry_of_any_url() -> None:
+    """The first page's URLs expire first."""
     s3 = FakeS3(["a.pdf", "b.pdf"])
     seconds = itertools.count()
     outcome = whole(s3, job_of(page_size=1), clock=lambda: NOW + timedelta(seconds=10 * next(seconds)))
@@ -451,8 +451,8 @@ def test_expires_at__is_the_earliest_death_of_any_url() -> None:
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_fields__the_facts_of_each_object_stand_in_its_own_line(concurrency: int) -> None:
-    """Whatever is left out between them, and however the job is cut."""
+def test_fields__the_facts_of_each_object_are_in_its_own_line(concurrency: int) -> None:
+    """Whatever is left out between them, and wherever the job is cut."""
     keys = [f"in/{number:03d}{'.pdf' if number % 3 else '.txt'}" for number in range(60)]
     s3 = FakeS3(keys, facts=lambda key: {"Size": int(key[3:6]), "StorageClass": f"CLASS{key[3:6]}"})
     job = job_of(prefix="in/", page_size=7, fields="storage_class, size", concurrency=concurrency)
@@ -465,8 +465,8 @@ def test_fields__the_facts_of_each_object_stand_in_its_own_line(concurrency: int
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_choices__what_a_job_leaves_out_is_counted_by_reason_over_all_its_hops(concurrency: int) -> None:
-    """Names decide first; and facts that only a choice needs stand in no line."""
+def test_choices__the_keys_left_out_are_counted_by_reason_over_all_hops(concurrency: int) -> None:
+    """Names decide first; facts that only a choice needs are in no line."""
     keys = [f"in/{number:03d}{'.pdf' if number % 3 else '.txt'}" for number in range(60)]
     s3 = FakeS3(keys, facts=lambda key: {"Size": int(key[3:6]), "StorageClass": "STANDARD"} if key[:3] == "in/" else {})
     job = job_of(prefix="in/", page_size=7, exclude="05*", min_size=10, max_size=40, fields=[], concurrency=concurrency)

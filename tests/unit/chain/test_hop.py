@@ -1,4 +1,4 @@
-"""One event, worked on with a ledger: what no whole chain shows."""
+"""Single events processed with a ledger: behaviour that no whole chain shows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Deployed:
     """
     A handler on a bucket and a jobs table in memory.
 
-    :param seconds: How far the clock has gone.
+    :param seconds: Seconds that the clock has advanced.
     :param a_page:  Seconds that each page takes.
     """
 
@@ -46,7 +46,7 @@ class Deployed:
     a_page: float = 0.0
 
     def hop(self, event: dict[str, Any], pages: int = 99) -> dict[str, Any]:
-        """Deliver an event to a hop that has time for so many pages."""
+        """Deliver an event to a hop with time for the given pages."""
         context = LambdaContext(aws_request_id=f"at {self.seconds}", ticks=[900.0] * (pages - 1) + [9.0])
         answer: dict[str, Any] = self.call(event, context)["body"]
         return answer
@@ -60,7 +60,7 @@ class Deployed:
 
 @pytest.fixture
 def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
-    """Put bucket and table in memory behind the Processor, and a clock that the pages move."""
+    """Give the Processor a bucket and a table in memory, and a clock that the pages advance."""
     made = Deployed(handler, siblings, FakeS3([f"2026/{n:02}.pdf" for n in range(35)], min_part=PART))
 
     async def pass_time(operation: str, _: object) -> None:
@@ -68,7 +68,7 @@ def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeyp
 
     made.s3.before = pass_time
     put_behind(monkeypatch, made)
-    monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so that a page is a page's time
+    monkeypatch.setenv("QUEUE_MAX", "1")  # nothing is read ahead, so each page takes a page's time
     return made
 
 
@@ -85,7 +85,7 @@ def metric(output: Output, name: str) -> list[float]:
 
 
 def denied(deployed: Deployed) -> None:
-    """Let S3 deny the listing from now on."""
+    """Make S3 deny the listing from now on."""
 
     async def deny(operation: str, _: object) -> None:
         if operation == "list":
@@ -95,7 +95,7 @@ def denied(deployed: Deployed) -> None:
 
 
 def archived(deployed: Deployed) -> None:
-    """Let the listing find from now on what ends the job for good."""
+    """Make the listing find an object from now on that ends the job for good."""
 
     async def find(operation: str, _: object) -> None:
         if operation == "list":
@@ -105,12 +105,12 @@ def archived(deployed: Deployed) -> None:
 
 
 def pieces(deployed: Deployed) -> list[str]:
-    """Return the keys of the pieces that are there."""
+    """Return the keys of the stored pieces."""
     return [key for key in deployed.s3.objects if "/pieces/" in key]
 
 
-def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_deleted(deployed: Deployed) -> None:
-    """In this order: the record is what decides whether anybody still needs them."""
+def test_a_job_that_cannot_continue_is_recorded_as_failed_and_its_pieces_deleted(deployed: Deployed) -> None:
+    """In this order: the record decides whether the pieces are still needed."""
     deployed.hop(JOB, pages=1)
     assert pieces(deployed)
 
@@ -122,8 +122,8 @@ def test_a_job_that_cannot_go_on_is_written_down_as_failed_and_its_pieces_delete
     assert not deployed.s3.uploads
 
 
-def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continues_it(deployed: Deployed) -> None:
-    """A policy that was wrong for a minute cost forty hops; what the refused hop itself has written goes."""
+def test_a_job_that_s3_refuses_keeps_its_pieces_until_an_operators_resume(deployed: Deployed) -> None:
+    """A policy that was wrong for a minute cost forty hops; only the refused hop's own pieces are deleted."""
     deployed.hop(JOB, pages=1)
     listing, kept = deployed.s3.before, pieces(deployed)
     denied(deployed)
@@ -141,8 +141,8 @@ def test_a_job_that_s3_refuses_keeps_its_pieces_and_the_operators_resume_continu
     assert not pieces(deployed)
 
 
-def test_a_hop_that_an_operator_has_stopped_writes_one_page_more(deployed: Deployed) -> None:
-    """However much time it has: the stop is known from the claim on."""
+def test_a_stopped_hop_writes_one_more_page(deployed: Deployed) -> None:
+    """However much time it has: it knows of the stop from its claim on."""
     deployed.hop(JOB, pages=1)
     deployed.table.items[deployed.record["job_key"]]["stop"] = {"BOOL": True}
     stopped = deployed.hop(deployed.siblings.payloads[0])
@@ -150,40 +150,40 @@ def test_a_hop_that_an_operator_has_stopped_writes_one_page_more(deployed: Deplo
     assert int(deployed.record["count"]) == 20
 
 
-def test_a_hop_writes_down_when_the_first_urls_die(deployed: Deployed) -> None:
-    """Whoever submits the job later does not continue a run whose first links are dead."""
+def test_a_hop_records_when_the_first_urls_expire(deployed: Deployed) -> None:
+    """A later submission does not continue a run whose first links have expired."""
     deployed.hop(JOB, pages=1)
     dies_at = datetime.fromtimestamp(int(deployed.record["expires_at"]) / 1000, UTC)
     assert dies_at == NOW.replace(microsecond=0) + timedelta(seconds=900)
 
 
-def test_a_manifest_beside_somebodys_object_answers_no_longer_than_its_urls_live(deployed: Deployed) -> None:
-    """Why the stable key was left alone is written into the record once more, with the same end."""
+def test_a_manifest_next_to_a_foreign_object_answers_only_while_its_urls_live(deployed: Deployed) -> None:
+    """The second write, which says why the stable key was left alone, keeps the record's end."""
     key = "manifests/latest.jsonl"
     deployed.s3.objects[key] = b"somebody's"
     first = deployed.hop({**JOB, "manifest_key": key})
-    assert (first["status"], "no job's manifest" in first["warning"]) == ("complete", True)
+    assert (first["status"], "not a job's manifest" in first["warning"]) == ("complete", True)
     deployed.seconds = 901
     assert deployed.hop({**JOB, "manifest_key": key})["job_id"] != first["job_id"]
 
 
-def test_without_a_ledger_an_invoke_without_an_answer_parks(
+def test_without_a_ledger_an_invoke_without_an_answer_parks_the_job(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A retry of the event would do the hop again, beside the sibling that Lambda may have taken."""
+    """A retry of the event would repeat the hop, beside the sibling that Lambda may have accepted."""
     monkeypatch.delenv("JOBS_TABLE")
     deployed.siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
     parked = deployed.hop(JOB, pages=1)
     assert (parked["status"], parked["reason"]) == ("parked", "sibling_unknown: ReadTimeoutError")
 
 
-def test_a_list_request_that_fails_for_now_costs_nothing_that_is_written_and_no_hop(
+def test_a_list_request_that_fails_for_now_costs_no_hop_and_nothing_written(
     deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    S3 asks to slow down for longer than the SDK tries, again and again: while a hop has time, it goes on after a pause.
+    S3 asks to slow down for longer than the SDK tries, again and again: a hop pauses and continues while it has time.
 
-    To hand over at once, a storm of half an hour took 45 hops of one chain, and all of a job's budget with several; a
+    With a hand-over at once, half an hour of that took 45 hops of one chain, and all of a job's budget with several; a
     hop that began in it raised at its first page, and Lambda's two retries were over long before the storm.
     """
     monkeypatch.setattr(pipeline, "PAUSE_SECONDS", 0.001)
@@ -207,7 +207,7 @@ def test_a_write_that_fails_for_now_costs_no_hop(
 ) -> None:
     """The hop raised, and all that it had listed was listed again; the next hop met the same storm."""
     monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.001)
-    failing = ["create", "part", "complete", "copy", "complete"]  # a piece's, then the commit's
+    failing = ["create", "part", "complete", "copy", "complete"]  # of a piece, then of the commit
 
     async def busy(operation: str, _: object) -> None:
         if failing[:1] == [operation]:
@@ -222,8 +222,8 @@ def test_a_write_that_fails_for_now_costs_no_hop(
     assert all("SlowDown" in reason for reason in reasons)
 
 
-def test_a_storm_that_outlasts_the_hop_hands_over_what_is_written(deployed: Deployed) -> None:
-    """The next hop tries as long as it has time; then it raises, since it has written nothing, and is not parked."""
+def test_a_storm_that_outlasts_the_hop_hands_over_the_written_keys(deployed: Deployed) -> None:
+    """The next hop tries while it has time; then it raises, since it has written nothing, and is not parked."""
 
     async def busy(operation: str, request: Any) -> None:
         if operation == "list" and (request.get("ContinuationToken") or request.get("StartAfter")):
@@ -240,8 +240,8 @@ def test_a_storm_that_outlasts_the_hop_hands_over_what_is_written(deployed: Depl
     assert (answer["status"], answer["count"], answer["hops"]) == ("complete", 35, 2)
 
 
-def test_a_job_that_begins_in_a_storm_says_so_at_once(deployed: Deployed, output: Output) -> None:
-    """Its bucket or its endpoint may be wrong, and somebody waits for the answer."""
+def test_a_job_that_begins_in_a_storm_fails_at_once(deployed: Deployed, output: Output) -> None:
+    """Its bucket or its endpoint may be wrong, and the caller waits for the answer."""
 
     async def busy(operation: str, _: object) -> None:
         if operation == "list":
@@ -253,10 +253,10 @@ def test_a_job_that_begins_in_a_storm_says_so_at_once(deployed: Deployed, output
     assert logged(output, "listing_paused") == []
 
 
-def test_a_session_that_has_ended_is_told_at_once(
+def test_an_expired_session_is_reported_at_once(
     deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No other try can help: a run at the desk said so after two hops, the first of which was spent on pauses."""
+    """No other try can help: a local run reported it after two hops, the first of which was spent on pauses."""
     monkeypatch.setattr(pipeline, "PAUSE_SECONDS", 0.001)
     lists: list[str] = []
 
@@ -272,8 +272,8 @@ def test_a_session_that_has_ended_is_told_at_once(
     assert len(lists) < 6
 
 
-def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
-    """The object is restored, and the run goes on (seed 319 found its upload gone)."""
+def test_a_failure_that_cannot_be_recorded_leaves_the_pieces_to_the_retry(deployed: Deployed) -> None:
+    """The object is restored, and the run continues (seed 319 found its upload deleted)."""
     deployed.hop(JOB, pages=1)
     listing, before = deployed.s3.before, pieces(deployed)
     archived(deployed)
@@ -294,8 +294,8 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_pieces_to_the_retry(de
     assert not pieces(deployed)
 
 
-def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed: Deployed, output: Output) -> None:
-    """A consumer that asked each hour silenced the alarm of a schedule by which nothing completed any more."""
+def test_a_finished_manifest_is_counted_once_however_often_it_is_requested(deployed: Deployed, output: Output) -> None:
+    """A consumer that asked each hour silenced the alarm of a schedule whose jobs no longer completed."""
     asked = JOB | {"prefix": "none/"}
     first = deployed.hop(asked)
     deployed.seconds += 60
@@ -305,10 +305,10 @@ def test_a_finished_manifest_is_counted_once_whoever_asks_for_it_again(deployed:
     assert (metric(output, "Completed"), metric(output, "EmptyManifests")) == ([1, 0], [1, 0])
 
 
-def test_a_finished_manifest_answers_no_longer_than_a_roles_session_can_last(
+def test_a_finished_manifest_answers_only_while_a_roles_session_can_last(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its links say that they live for a week, and die with the session that signed them."""
+    """Its links claim a week, and expire with the session that signed them."""
     monkeypatch.setattr(resources, "is_of_role", lambda *_: True)
     week = JOB | {"expiry_seconds": 7 * 86_400}
     first = deployed.hop(week)
@@ -318,8 +318,8 @@ def test_a_finished_manifest_answers_no_longer_than_a_roles_session_can_last(
     assert deployed.hop(week)["job_id"] != first["job_id"]
 
 
-def test_a_schedule_that_meets_the_run_before_says_that_it_is_skipped(deployed: Deployed, output: Output) -> None:
-    """A run that takes longer than the interval: nobody sees the answer, and there was a metric alone."""
+def test_a_schedule_that_meets_the_previous_run_reports_that_it_is_skipped(deployed: Deployed, output: Output) -> None:
+    """A run may outlast the interval: nobody sees the answer, and there was only a metric."""
     times = [(NOW + timedelta(hours=hour)).isoformat() for hour in range(2)]
     deployed.hop(JOB | {"time": times[0]}, pages=1)
     deployed.hop(deployed.siblings.payloads[0], pages=1)
@@ -333,7 +333,7 @@ def test_a_schedule_that_meets_the_run_before_says_that_it_is_skipped(deployed: 
 
 
 def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
-    """Let a hop die with its CompleteMultipartUpload on the way; return what that would store."""
+    """Kill a hop with its CompleteMultipartUpload under way; return the object that it would store."""
     kept: dict[str, Any] = {}
 
     async def die(operation: str, _: object) -> None:
@@ -344,7 +344,7 @@ def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[b
             (upload_id,) = deployed.s3.uploads
             kept["body"] = b"".join(body for _, body in sorted(deployed.s3.uploads[upload_id].items()))
             kept["headers"] = deployed.s3.headers[upload_id]
-            raise RuntimeError("killed")  # an error of S3's would be handed over
+            raise RuntimeError("killed")  # an error of S3 would be handed over
 
     deployed.s3.before = die
     with pytest.raises(RuntimeError, match="killed"):
@@ -355,7 +355,9 @@ def killed_in_its_commit(deployed: Deployed, payload: dict[str, Any]) -> tuple[b
 
 
 @pytest.mark.parametrize("moment", ["claim", "list", "create", "complete"])
-def test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed: Deployed, moment: str, output: Output) -> None:
+def test_every_report_of_a_manifest_matches_the_bytes_that_appeared(
+    deployed: Deployed, moment: str, output: Output
+) -> None:
     """
     A holder's commit lands after its death, while its successor works; the bucket has changed in between.
 
@@ -375,31 +377,33 @@ def test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed: Deploye
     deployed.s3.before = arrive
     answer = deployed.hop(payload)
     assert (answer["status"], answer["count"], deployed.record["state"]) == ("complete", 35, "complete")
-    said = deployed.s3.metadata[payload["manifest"]["key"]]
+    metadata = deployed.s3.metadata[payload["manifest"]["key"]]
     result = json.loads(deployed.record["result"])
     (line,) = logged(output, "complete")
-    for told in (answer, result, line):
-        assert (str(told["count"]), told["expires_at"]) == (said["count"], said["expires-at"])
-    for told in (result, line):
-        assert (told["crc32"], str(told["size"])) == (said["crc32"], said["size"])
+    for report in (answer, result, line):
+        assert (str(report["count"]), report["expires_at"]) == (metadata["count"], metadata["expires-at"])
+    for report in (result, line):
+        assert (report["crc32"], str(report["size"])) == (metadata["crc32"], metadata["size"])
     assert int(deployed.record["count"]) == 35
-    assert said["crc32"] == f"{zlib.crc32(deployed.s3.objects[payload['manifest']['key']]):08x}"
+    assert metadata["crc32"] == f"{zlib.crc32(deployed.s3.objects[payload['manifest']['key']]):08x}"
     assert not deployed.s3.uploads
     assert not pieces(deployed)
 
 
 @pytest.mark.parametrize("moment", ["create", "complete"])
-def test_without_the_manifests_own_word_that_is_missed(deployed: Deployed, moment: str, output: Output) -> None:
-    """Histories of the simulation meet that too seldom."""
+def test_without_the_manifests_own_metadata_the_reports_would_differ(
+    deployed: Deployed, moment: str, output: Output
+) -> None:
+    """The simulation's histories meet this too seldom."""
     with (
         put(commit, "corrected", lambda result, _: dict(result))(),
         pytest.raises(AssertionError),
     ):
-        test_what_is_said_of_a_manifest_is_its_own_whoever_says_it(deployed, moment, output)
+        test_every_report_of_a_manifest_matches_the_bytes_that_appeared(deployed, moment, output)
 
 
 def test_a_frozen_holder_that_wakes_changes_nothing(deployed: Deployed) -> None:
-    """Its successor's manifest stands: the sleeper's own commit is refused, and it writes nothing more."""
+    """Its successor's manifest stays: the frozen holder's own commit is refused, and it writes nothing more."""
     deployed.hop(JOB, pages=1)
     payload = deployed.siblings.payloads[0]
     body, headers = killed_in_its_commit(deployed, payload)
@@ -413,8 +417,10 @@ def test_a_frozen_holder_that_wakes_changes_nothing(deployed: Deployed) -> None:
     assert (deployed.s3.objects, deployed.s3.metadata) == stood
 
 
-def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deployed: Deployed, output: Output) -> None:
-    """In the log, in a metric, and in the answer; as soon as a hop as long as this one would be too long."""
+def test_urls_that_will_expire_during_the_next_hop_are_reported_a_hop_before(
+    deployed: Deployed, output: Output
+) -> None:
+    """In the log, a metric, and the answer; as soon as another hop as long as this one would be too long."""
     deployed.a_page = 450
     first = deployed.hop(JOB, pages=1)
     assert "warning" not in first
@@ -426,18 +432,16 @@ def test_urls_that_the_next_hop_would_outlive_are_warned_of_a_hop_before(deploye
     assert metric(output, "UrlsExpiring") == [0, 1]
 
 
-def test_a_job_that_has_finished_before_is_known_to_be_too_long_at_its_first_checkpoint(deployed: Deployed) -> None:
-    """Its last manifest says how many keys there are: at this pace the first URLs die long before the last."""
+def test_a_job_too_long_for_its_urls_is_recognised_at_its_first_checkpoint(deployed: Deployed) -> None:
+    """The last manifest has the number of keys: at this pace the first URLs expire long before the last key."""
     deployed.hop(JOB)
     deployed.a_page, deployed.seconds = 400, 60
     first = deployed.hop({**JOB, "fresh": True}, pages=1)
     assert (first["status"], first["warning"]) == ("continued", "urls_expiring")
 
 
-def test_urls_that_are_dead_are_said_to_be_at_every_checkpoint_and_at_the_end(
-    deployed: Deployed, output: Output
-) -> None:
-    """A caller who reads nothing but the answer learns it too, from parked jobs as well."""
+def test_expired_urls_are_reported_at_every_checkpoint_and_at_the_end(deployed: Deployed, output: Output) -> None:
+    """A caller who reads only the answer learns it too, also from parked jobs."""
     deployed.a_page = 500
     answers = [deployed.hop(JOB, pages=1)]
     while answers[-1]["status"] == "continued":
@@ -449,16 +453,18 @@ def test_urls_that_are_dead_are_said_to_be_at_every_checkpoint_and_at_the_end(
     assert [line["hop"] for line in logged(output, "urls_expired")] == [2, 3]
 
 
-def test_a_job_that_parks_with_dying_urls_says_so_as_well(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who resumes it should know."""
+def test_a_job_that_parks_with_expiring_urls_reports_them_too(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator who resumes it should know."""
     monkeypatch.setenv("MAX_HOPS", "1")
     deployed.a_page = 1000
     answer = deployed.hop(JOB, pages=1)
     assert (answer["status"], answer["reason"], answer["warning"]) == ("parked", "max_hops", "urls_expiring")
 
 
-def test_urls_that_live_to_the_end_are_not_warned_of(deployed: Deployed, output: Output) -> None:
-    """No answer, no line, no alarm."""
+def test_urls_that_live_to_the_end_cause_no_warning(deployed: Deployed, output: Output) -> None:
+    """Neither in the answer nor in the log, nor in the metric of the alarm."""
     deployed.a_page = 100
     deployed.hop(JOB, pages=2)
     assert "warning" not in deployed.hop(deployed.siblings.payloads[0])
@@ -467,7 +473,7 @@ def test_urls_that_live_to_the_end_are_not_warned_of(deployed: Deployed, output:
 
 
 class Counted:
-    """EventBridge, CloudWatch and Lambda with one rule of the function's own; counts what they are asked."""
+    """EventBridge, CloudWatch and Lambda with one rule of the function's own, and a count of their calls."""
 
     def __init__(self, recursive_loop: str = "Allow") -> None:
         self.calls: list[str] = []
@@ -502,14 +508,14 @@ class Counted:
         return {"StatusCode": 202}
 
     def taken(self) -> list[str]:
-        """Return the calls since the last look."""
+        """Return the calls since the last time."""
         calls, self.calls = self.calls, []
         return calls
 
 
 @pytest.fixture
 def counted(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Counted:
-    """Put one counting service behind all the siblings' clients."""
+    """Make one counting service serve all the siblings' clients."""
     assert deployed
     made = Counted()
     monkeypatch.setattr("processor.siblings.manager.boto3.client", lambda *_, **__: made)
@@ -520,7 +526,7 @@ A_HAND_OVER = ["describe_rule", "get_metric_data", "invoke"]
 
 
 def test_a_hand_over_costs_three_calls_with_one_rule_of_its_own(deployed: Deployed, counted: Counted) -> None:
-    """The first one also finds the rule and asks for Lambda's recursion guard, once a chain; the last none at all."""
+    """The first also looks up the rule and Lambda's recursion guard, once a chain; the last needs no call."""
     deployed.hop(JOB, pages=1)
     discovery = counted.taken()
     assert [call for call in discovery if call in A_HAND_OVER] == A_HAND_OVER
@@ -536,7 +542,7 @@ def test_a_hand_over_costs_three_calls_with_one_rule_of_its_own(deployed: Deploy
 def test_the_first_hop_warns_that_lambda_will_cut_the_chain(
     deployed: Deployed, counted: Counted, output: Output
 ) -> None:
-    """Somebody has set the function back to Lambda's default. Once a chain, and the chain goes on."""
+    """The function is back at Lambda's default. The warning comes once a chain, and the chain continues."""
     counted.recursive_loop = "Terminate"
     deployed.hop(JOB, pages=1)
     deployed.hop(counted.payloads[-1], pages=1)
@@ -546,10 +552,10 @@ def test_the_first_hop_warns_that_lambda_will_cut_the_chain(
 
 
 @pytest.mark.parametrize(("environment", "pages"), [({}, 99), ({"MAX_HOPS": "1"}, 1)])
-def test_a_first_hop_that_hands_nothing_over_asks_for_no_recursion_guard(
+def test_a_first_hop_without_a_hand_over_does_not_look_up_the_recursion_guard(
     deployed: Deployed, counted: Counted, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], pages: int
 ) -> None:
-    """One that completes, or parks."""
+    """It completes, or parks."""
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     deployed.hop(JOB, pages=pages)

@@ -1,4 +1,4 @@
-"""The map of the keys that a long run leaves for the next one."""
+"""The map of its keys that a long run leaves for the next one."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def dated(at: datetime) -> Job:
 
 
 def run(s3: FakeS3, job: Job, pages: tuple[int, ...] = (FOR_EVER,), deployment: DeploymentSettings = OPEN) -> Hops:
-    """Run a job in hops of so many pages."""
+    """Run a job in hops of the given pages."""
     hops = Hops(s3, deployment=deployment)
     asyncio.run(hops.chain(job, pages))
     return hops
 
 
 def maps(s3: FakeS3) -> dict[str, Any]:
-    """Return the maps that are stored."""
+    """Return the stored maps."""
     return {key: json.loads(body) for key, body in s3.objects.items() if ".keymaps/" in key}
 
 
 @pytest.mark.parametrize("pages", [(FOR_EVER,), (30, 30, FOR_EVER), (40, FOR_EVER)])
-def test_a_long_run_leaves_a_map_of_its_keys_and_of_no_url(pages: tuple[int, ...]) -> None:
+def test_a_long_run_leaves_a_map_of_keys_without_urls(pages: tuple[int, ...]) -> None:
     """Whatever the hops; without the prefix, at about equal distances."""
     s3, job = FakeS3(KEYS), job_of(prefix="in/", page_size=20)
     run(s3, job, pages)
@@ -53,8 +53,8 @@ def test_a_long_run_leaves_a_map_of_its_keys_and_of_no_url(pages: tuple[int, ...
     assert b"X-Amz" not in s3.objects[place]
 
 
-def test_the_next_run_begins_its_ranges_at_the_map() -> None:
-    """With hardly a request more than one chain makes, and the same manifest."""
+def test_the_next_run_takes_its_ranges_from_the_map() -> None:
+    """With hardly more requests than one chain, and the same manifest."""
     s3, job = FakeS3(KEYS), job_of(prefix="in/", page_size=20, concurrency=16)
     run(s3, job)
     first = len(s3.sent("list"))
@@ -63,7 +63,7 @@ def test_the_next_run_begins_its_ranges_at_the_map() -> None:
 
 
 def test_tomorrows_date_finds_todays_map() -> None:
-    """The map belongs to the prefix before dates are put in, and survives the payload."""
+    """The map belongs to the prefix before its dates are resolved, and survives the payload."""
     today, tomorrow = dated(NOW), dated(NOW.replace(day=NOW.day + 1))
     assert today.prefix != tomorrow.prefix
     assert today.job_key != tomorrow.job_key
@@ -79,7 +79,7 @@ def test_a_run_of_a_part_or_of_one_chain_leaves_no_map(changes: dict[str, Any]) 
     assert not maps(s3)
 
 
-def test_a_short_run_neither_asks_for_a_map_nor_leaves_one() -> None:
+def test_a_short_run_neither_requests_a_map_nor_leaves_one() -> None:
     """Most prefixes are small."""
     s3 = FakeS3(KEYS[:15])
     run(s3, job_of(prefix="in/", page_size=20))
@@ -88,7 +88,7 @@ def test_a_short_run_neither_asks_for_a_map_nor_leaves_one() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"no JSON", b'{"version": 1, "keys": ["b", "a"], "distances": [1, 1]}'])
-def test_a_damaged_map_is_none(body: bytes) -> None:
+def test_a_damaged_map_counts_as_none(body: bytes) -> None:
     """It costs balance, never a key."""
     s3, job = FakeS3(KEYS), job_of(prefix="in/", page_size=20)
     s3.store(job.key_map_key, body, {})
@@ -96,8 +96,8 @@ def test_a_damaged_map_is_none(body: bytes) -> None:
     assert outcome.checkpoint.counts.count == len(KEYS)
 
 
-def test_a_map_that_cannot_be_written_is_told_and_ends_nothing() -> None:
-    """The manifest is there."""
+def test_a_map_that_cannot_be_written_is_reported_and_ends_nothing() -> None:
+    """The manifest is complete."""
     s3, job = FakeS3(KEYS), job_of(prefix="in/", page_size=20)
 
     async def refused(operation: str, request: Any) -> None:

@@ -12,7 +12,7 @@ from tests.builders import job_of
 from tests.conftest import NOW
 
 
-def told(counts: Counts, last_count: int | None = None, **event: Any) -> dict[str, str]:
+def warnings_of(counts: Counts, last_count: int | None = None, **event: Any) -> dict[str, str]:
     """Return the warnings of a job."""
     deployment = DeploymentSettings.from_environment({}, {})
     job = Job.from_event({"bucket": "reports", **event}, config={}, environment={}, deployment=deployment, now=NOW)
@@ -24,45 +24,53 @@ def told(counts: Counts, last_count: int | None = None, **event: Any) -> dict[st
     [
         ({"prefix": "in/"}, {}, "no key under 'in/' in bucket reports ends in '.pdf'"),
         ({"prefix": "in/", "suffix": ""}, {}, "no key under 'in/' in bucket reports"),
-        ({"prefix": "in/*.pdf"}, {}, "the prefix holds *, which S3 takes literally"),
-        ({"prefix": "in/[0-9]?"}, {}, "the prefix holds ? and [, which S3 takes literally"),
-        ({"prefix": "/in/"}, {}, "the prefix begins with a slash, and few keys do"),
+        ({"prefix": "in/*.pdf"}, {}, "the prefix contains *, which S3 takes literally"),
+        ({"prefix": "in/[0-9]?"}, {}, "the prefix contains ? and [, which S3 takes literally"),
+        ({"prefix": "/in/"}, {}, "the prefix begins with a slash, as few keys do"),
         ({}, {"skipped": {"manifests": 1200}}, "1,200 keys left out (manifests)"),
-        ({"start_after": "x", "end_at": "b"}, {}, "the job takes a part alone: start_after 'x' and end_at 'b'"),
+        (
+            {"start_after": "x", "end_at": "b"},
+            {},
+            "the job takes only some of the keys: start_after 'x' and end_at 'b'",
+        ),
         ({}, {"errors": 2}, "2 could not be signed"),
     ],
 )
-def test_no_key_is_told_with_what_may_be_wrong(event: dict[str, Any], counts: dict[str, Any], sentence: str) -> None:
-    """A typo in a prefix, or a glob, is no job that is done."""
-    assert sentence in told(Counts(**counts), **event)["empty_manifest"]
+def test_an_empty_manifest_is_reported_with_its_likely_cause(
+    event: dict[str, Any], counts: dict[str, Any], sentence: str
+) -> None:
+    """A typo in a prefix, or in a glob, is no finished job."""
+    assert sentence in warnings_of(Counts(**counts), **event)["empty_manifest"]
 
 
-@pytest.mark.parametrize(("last", "is_told"), [(None, False), (30, False), (31, True)])
-def test_a_collapse_against_the_last_run_is_told(last: int | None, *, is_told: bool) -> None:
-    """Less than a tenth: something has happened to the bucket."""
-    assert ("few_keys" in told(Counts(count=3), last)) == is_told
+@pytest.mark.parametrize(("last", "is_reported"), [(None, False), (30, False), (31, True)])
+def test_a_collapse_since_the_last_run_is_reported(last: int | None, *, is_reported: bool) -> None:
+    """Fewer than a tenth of its keys: the bucket has changed."""
+    assert ("few_keys" in warnings_of(Counts(count=3), last)) == is_reported
 
 
-@pytest.mark.parametrize(("archived", "is_told"), [("include", True), ("skip", False)])
-def test_links_of_archived_objects_are_told(archived: str, *, is_told: bool) -> None:
+@pytest.mark.parametrize(("archived", "is_reported"), [("include", True), ("skip", False)])
+def test_links_of_archived_objects_are_reported(archived: str, *, is_reported: bool) -> None:
     """They answer 403; where they were left out, every link works."""
-    assert ("archived_objects" in told(Counts(count=3, archived=2), archived=archived)) == is_told
+    assert ("archived_objects" in warnings_of(Counts(count=3, archived=2), archived=archived)) == is_reported
 
 
-def test_a_manifest_as_expected_is_told_nothing_of() -> None:
-    """No news."""
-    assert told(Counts(count=3), 4) == {}
+def test_a_manifest_as_expected_causes_no_warning() -> None:
+    """Four keys last time, three now."""
+    assert warnings_of(Counts(count=3), 4) == {}
 
 
-def test_that_nothing_has_changed_is_no_shortfall() -> None:
-    """A job of what changed is there to say so; one that found no object at all says that."""
+def test_an_unchanged_bucket_is_no_shortfall() -> None:
+    """A job of changed objects may find none changed; one that finds no object at all warns."""
     job = job_of(modified_since="P1D")
     assert warnings(job, Counts(skipped={"modified_since": 5}), 1000) == {}
     assert list(warnings(job, Counts(), None)) == [EMPTY]
 
 
-def test_links_that_clients_change_or_refuse_are_told() -> None:
-    """The job is complete, and the sender knows before the recipient does."""
-    found = told(Counts(count=3, hindered={"dots_in_path": 2}))
+def test_links_that_clients_change_or_refuse_are_reported() -> None:
+    """The job is complete, and the sender learns it before the recipient."""
+    found = warnings_of(Counts(count=3, hindered={"dots_in_path": 2}))
     assert found["dots_in_path"].startswith("2 keys have . or .. as a path segment, which browsers")
-    assert told(Counts(count=3, hindered={"long_urls": 1}))["long_urls"].startswith("1 link is longer than 8,192 bytes")
+    assert warnings_of(Counts(count=3, hindered={"long_urls": 1}))["long_urls"].startswith(
+        "1 link is longer than 8,192 bytes"
+    )

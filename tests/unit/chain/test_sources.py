@@ -1,4 +1,4 @@
-"""Keys from elsewhere than one prefix: however a job is cut, each comes once, with its facts, in its source's order."""
+"""Keys from other sources than one prefix come once, with their facts, in their source's order, in any hops."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def holding(name: str, body: bytes) -> FakeS3:
 
 
 def run(s3: FakeS3, job: Job, pages: Sequence[int] = (2,), **hops: Any) -> list[dict[str, Any]]:
-    """Run a job in hops of so many pages, and return the manifest's lines."""
+    """Run a job in hops of the given pages, and return the manifest's lines."""
     cut = itertools.islice(itertools.cycle(pages), 500)
     asyncio.run(Hops(s3, **hops).chain(job, cut))
     (key,) = [key for key in s3.objects if key.startswith("manifests/") and "/.checkpoints/" not in key]
@@ -91,7 +91,7 @@ WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", FORMS)
-def test_every_form_gives_its_keys_however_it_is_cut(
+def test_every_form_gives_its_keys_wherever_it_is_cut(
     name: str, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
     """In its order, none left out for its ending; blocks end anywhere."""
@@ -105,7 +105,7 @@ def test_every_form_gives_its_keys_however_it_is_cut(
 
 
 @pytest.mark.parametrize("pages", [(1,), (2,), (100,)])
-def test_a_key_that_is_named_twice_has_two_lines_however_the_job_is_cut(pages: Sequence[int]) -> None:
+def test_a_key_named_twice_has_two_lines_wherever_the_job_is_cut(pages: Sequence[int]) -> None:
     """Each with its own facts: a list may name several versions of a key."""
     rows = [("a.pdf", "v1"), ("a.pdf", "v2"), ("b.pdf", "v3"), ("a.pdf", "v2"), ("c.pdf", "v4"), ("c.pdf", "v4")]
     s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
@@ -119,7 +119,7 @@ def versions_of(lines: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As some writers of large files leave it."""
+    """Some writers of large files make such gzip."""
     monkeypatch.setattr(object_lines, "BLOCK", 17)
     body = gzip.compress(b"a\nb\n") + gzip.compress(b"c\n")
     assert [line["key"] for line in run(holding(LIST, body), job_of(keys_from=f"s3://reports/{LIST}"))] == [
@@ -129,8 +129,8 @@ def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPa
     ]
 
 
-def test_a_list_that_unpacks_to_very_much_is_never_held_whole() -> None:
-    """64 KB that unpack to 64 MB: 4 GB would come of a block, more than a Lambda has."""
+def test_a_highly_compressed_list_is_never_unpacked_whole() -> None:
+    """64 KB unpack to 64 MB: a block would unpack to 4 GB, more than a Lambda has."""
     body = gzip.compress(bytes(64 << 20))
     tracemalloc.start()
     try:
@@ -141,15 +141,15 @@ def test_a_list_that_unpacks_to_very_much_is_never_held_whole() -> None:
         tracemalloc.stop()
 
 
-def test_a_quote_that_is_left_open_ends_the_job_and_not_the_lambdas_time() -> None:
-    """All lines behind it were joined and counted again at each: 80,000 took half a minute, a million hours."""
+def test_an_unclosed_quote_ends_the_job_before_the_lambdas_time() -> None:
+    """All lines after it were joined and counted again at each: 80,000 took half a minute, a million hours."""
     body = b'key\n"a\n' + b"bbbbbbbbb\n" * 80_000
-    with pytest.raises(SourceRefusedError, match="has a double quote that is left open"):
+    with pytest.raises(SourceRefusedError, match="has a double quote that is not closed"):
         run(holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv"))
 
 
 def test_refresh__the_same_keys_are_signed_again_in_their_order() -> None:
-    """With the facts that the manifest has; what it does not have is null."""
+    """With the facts of the manifest; a fact that it lacks is null."""
     old = [{"key": key, "size": n, "etag": f'"{n}"', "url": "https://x/?Signature=old"} for n, key in enumerate(KEYS)]
     body = gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in old))
     job = job_of(refresh="s3://reports/manifests/.old/old.jsonl.gz", fields="size,etag,storage_class", page_size=7)
@@ -172,7 +172,7 @@ AWS, PINNED = "https://{}.s3.eu-west-1.amazonaws.com/a%20b.pdf?X-Amz-Signature=s
 
 
 @pytest.mark.parametrize(
-    ("url", "bucket", "told"),
+    ("url", "bucket", "reported"),
     [
         (AWS.format("reports"), "reports", set()),
         (AWS.format("my.s3.reports"), "my.s3.reports", set()),
@@ -187,13 +187,13 @@ AWS, PINNED = "https://{}.s3.eu-west-1.amazonaws.com/a%20b.pdf?X-Amz-Signature=s
         ("https://example.com/elsewhere", "reports", set()),
     ],
 )
-def test_refresh__what_the_new_links_do_no_more_is_told(url: str, bucket: str, told: set[str]) -> None:
-    """An event that names no bucket has the deployment's: its links to another bucket's keys are all dead."""
+def test_refresh__differences_of_the_new_links_are_reported(url: str, bucket: str, reported: set[str]) -> None:
+    """An event without a bucket takes the deployment's: all its links to another bucket's keys would be dead."""
     s3 = holding("old.jsonl", b"".join([json.dumps({"key": "a b.pdf", "url": url}).encode() + b"\n"] * 3))
     job = job_of(bucket=bucket, refresh="s3://reports/old.jsonl", page_size=1, manifest_bucket="reports")
     outcome, hops = asyncio.run(Hops(s3).chain(job, itertools.cycle([2])))
     assert hops > 1
-    assert set(outcome.checkpoint.counts.hindered) == told
+    assert set(outcome.checkpoint.counts.hindered) == reported
 
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
@@ -208,9 +208,13 @@ def report(rows: Sequence[Sequence[object]], **changes: Any) -> FakeS3:
         key = f"inv/data/{number}.csv.gz"
         s3.store(key, body, {}, etag(body))
         files.append({"key": key, "size": len(body), "MD5checksum": hashlib.md5(body).hexdigest()})  # noqa: S324
-    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports", "fileFormat": "CSV"}
-    told |= {"fileSchema": SCHEMA, "files": files} | changes
-    body = json.dumps(told).encode()
+    manifest: dict[str, Any] = {
+        "sourceBucket": "reports",
+        "destinationBucket": "arn:aws:s3:::reports",
+        "fileFormat": "CSV",
+    }
+    manifest |= {"fileSchema": SCHEMA, "files": files} | changes
+    body = json.dumps(manifest).encode()
     s3.store("inv/manifest.json", body, {}, etag(body))
     s3.store("inv/manifest.checksum", hashlib.md5(body).hexdigest().encode(), {}, etag(b""))  # noqa: S324
     return s3
@@ -228,7 +232,7 @@ INVENTORY: dict[str, Any] = {"keys_from": "s3://reports/inv/manifest.json"}
 
 
 def test_inventory__a_report_gives_keys_with_their_facts() -> None:
-    """Old versions and delete markers are no keys; S3 writes the keys URL-encoded."""
+    """Old versions and delete markers are left out; S3 writes the keys URL-encoded."""
     job = job_of(**INVENTORY, fields="size,etag,last_modified,storage_class", page_size=2)
     found = run(report(ROWS), job, [1])
     assert [line.pop("key") for line in found] == ["a+b c.pdf", "d.pdf", "\u00e9.pdf"]
@@ -239,8 +243,8 @@ NAMED_SO = ["s3://reports/a.pdf", "s3://others"]
 
 
 @pytest.mark.parametrize("source", ["refresh", "inventory", "csv"])
-def test_a_key_that_looks_like_a_place_is_a_key_where_the_source_gives_keys_alone(source: str) -> None:
-    """Many a program has written to the key s3://bucket/key: refresh signed another object, or was refused."""
+def test_an_s3_url_as_a_key_stays_a_key_where_the_source_has_keys_alone(source: str) -> None:
+    """Some programs write to a key s3://bucket/key: refresh signed another object, or was refused."""
     s3, job = report([row(quote_plus(key)) for key in NAMED_SO]), job_of(**INVENTORY)
     if source == "refresh":
         body = b"".join(json.dumps({"key": key, "url": "https://x/"}).encode() + b"\n" for key in NAMED_SO)
@@ -254,15 +258,15 @@ def test_a_key_that_looks_like_a_place_is_a_key_where_the_source_gives_keys_alon
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"fileFormat": "ORC"}, "a report in 'ORC': CSV and Parquet are read"),
+        ({"fileFormat": "ORC"}, "a report in 'ORC': let S3 write CSV or Parquet"),
         ({"sourceBucket": "others"}, "a report of bucket 'others'"),
-        ({"destinationBucket": "arn:aws:s3:::others"}, "lie in bucket 'others'"),
+        ({"destinationBucket": "arn:aws:s3:::others"}, "are in bucket 'others'"),
         ({"files": [{"key": "inv/data/0.csv.gz", "MD5checksum": "0" * 32}]}, "the MD5 checksum differs"),
         ({"files": 7}, "not the manifest of an inventory report"),
     ],
 )
-def test_inventory__a_report_that_is_not_the_jobs_is_refused(changes: dict[str, Any], why: str) -> None:
-    """By what is wrong with it."""
+def test_inventory__a_report_that_does_not_fit_the_job_is_refused(changes: dict[str, Any], why: str) -> None:
+    """The error names the cause."""
     with pytest.raises(SourceRefusedError, match=why):
         run(report(ROWS, **changes), job_of(**INVENTORY))
 
@@ -287,15 +291,15 @@ def in_parquet(
     parquet.write_table(arrow.table(columns), written, row_group_size=4)
     s3, body = FakeS3([]), written.getvalue()
     s3.store("inv/data/0.parquet", body, {}, etag(body))
-    told: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
-    told |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
+    manifest: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
+    manifest |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
     file = {"key": "inv/data/0.parquet", "MD5checksum": hashlib.md5(body).hexdigest()}  # noqa: S324
-    body = json.dumps(told | {"files": [file]} | changes).encode()
+    body = json.dumps(manifest | {"files": [file]} | changes).encode()
     s3.store("inv/manifest.json", body, {}, etag(body))
     return s3
 
 
-def test_inventory__a_report_in_parquet_gives_keys_as_they_are_however_it_is_cut() -> None:
+def test_inventory__a_report_in_parquet_gives_its_keys_wherever_it_is_cut() -> None:
     """Its keys are not encoded. A file that is not the report's, or is damaged, is refused."""
     rows = [(f"{number:02d} a%2B+é.pdf", number % 5 != 1, number == 7) for number in range(11)]
     job = job_of(**INVENTORY, fields="size,last_modified,storage_class", page_size=3)
@@ -313,13 +317,13 @@ def test_inventory__a_report_in_parquet_gives_keys_as_they_are_however_it_is_cut
 
 
 def test_inventory__an_object_from_before_versioning_has_the_version_null() -> None:
-    """A report of all versions leaves its version empty, and the whole job was refused for want of it."""
+    """A report of all versions leaves its version empty, and the whole job was refused for that."""
     job = job_of(**INVENTORY, version_ids=True)
     in_csv = report([row("a.pdf"), row("b.pdf", version=""), row("c.pdf", version="", latest="false")])
     keys = [(key, True, False) for key in ("a.pdf", "b.pdf", "c.pdf")]
     assert versions_of(run(in_csv, job)) == [("a.pdf", "v1"), ("b.pdf", "null")]
-    told = versions_of(run(in_parquet(keys, ["v1", "", None]), job))
-    assert told == [("a.pdf", "v1"), ("b.pdf", "null"), ("c.pdf", "null")]
+    versions = versions_of(run(in_parquet(keys, ["v1", "", None]), job))
+    assert versions == [("a.pdf", "v1"), ("b.pdf", "null"), ("c.pdf", "null")]
     with pytest.raises(SourceRefusedError, match=r"has no version of 'a\.pdf'"):  # of current versions alone
         run(in_parquet(keys), job)
 
@@ -331,16 +335,16 @@ def test_inventory__parquet_without_its_library_names_the_extra(monkeypatch: pyt
         run(report(ROWS, fileFormat="Parquet"), job_of(**INVENTORY))
 
 
-def test_inventory__a_manifest_that_does_not_have_its_checksum_is_refused() -> None:
-    """It lies beside it."""
+def test_inventory__a_manifest_that_differs_from_its_checksum_is_refused() -> None:
+    """The checksum is an object next to it."""
     s3 = report(ROWS)
     s3.store("inv/manifest.checksum", b"0" * 32, {}, etag(b""))
     with pytest.raises(SourceRefusedError, match="does not have the checksum"):
         run(s3, job_of(**INVENTORY))
 
 
-def test_inventory__the_checksum_is_that_of_all_bytes() -> None:
-    """Of the line's end after the last line, too: such a report was refused as damaged."""
+def test_inventory__the_checksum_covers_all_bytes() -> None:
+    """The line end after the last line, too: such a report was refused as damaged."""
     s3 = report(ROWS)
     body = s3.objects["inv/manifest.json"] + b"\n"
     s3.store("inv/manifest.json", body, {}, etag(body))
@@ -348,8 +352,8 @@ def test_inventory__the_checksum_is_that_of_all_bytes() -> None:
     assert run(s3, job_of(**INVENTORY))
 
 
-def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one that is not there; it ended the job with aiohttp's own error."""
+def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Like a missing one; it ended the job with aiohttp's own error."""
     s3 = report(ROWS)
     whole = s3.get_object
 
@@ -368,17 +372,17 @@ def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytes
     [
         ("keys.jsonl", b'{"url": "https://x/?Signature=secret"}\n', "has no key"),
         ("keys.jsonl", b'{"key": "a", "url": "https://x/?Signature=secret\n', "is not JSON"),
-        ("keys.jsonl", b'{"key": ' + b"[" * 9000 + b"]" * 9000 + b"}\n", "is not JSON"),  # nested to exhaust the stack
+        ("keys.jsonl", b'{"key": ' + b"[" * 9000 + b"]" * 9000 + b"}\n", "is not JSON"),  # nested deeper than the stack
         ("inventory/manifest.json", b"[" * 9000 + b"]" * 9000, "is not the manifest of an inventory report"),
         ("keys.csv", b"bucket,key\nothers,a\n", "names another bucket"),
         ("keys.gz", gzip.compress(b"a\nb\n", mtime=0)[:-3], "is cut off"),
         ("keys.gz", b"\x1f\x8b" + b"x" * 30, "damaged gzip"),
         ("keys", b"x" * (3 << 20), "a line of more than"),
         ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16"), "is UTF-16"),
-        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16-le"), "holds a NUL"),
-        ("keys", b"a.pdf\0b.pdf\0", "holds a NUL"),
-        ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "begins one JSON document"),
-        ("keys.json", b'[{"Key": "a.pdf"}]', "begins one JSON document"),
+        ("keys", "a.pdf\r\nb.pdf\r\n".encode("utf-16-le"), "contains a NUL byte"),
+        ("keys", b"a.pdf\0b.pdf\0", "contains a NUL byte"),
+        ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "is one JSON document"),
+        ("keys.json", b'[{"Key": "a.pdf"}]', "is one JSON document"),
         ("keys", b"2026-04-01 06:30:15       1234 in/a.pdf\n", "as ls prints it"),
         ("keys", b"2026-04-01 06:30:15    1.2 KiB in/a.pdf\n", "as ls prints it"),
         ("keys", b"                           PRE in/\n", "as ls prints it"),
@@ -387,14 +391,14 @@ def test_inventory__a_checksum_that_breaks_off_proves_nothing(monkeypatch: pytes
         ("keys", b"     1234 2026-04-01 06:30:15.000000000 in/a.pdf\n", "as ls prints it"),
         ("keys", b"2026-04-01 06:30      1234   s3://reports/in/a.pdf\n", "as ls prints it"),
         ("keys", b"     1234 in/a.pdf\n", "as ls prints it"),
-        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "holds tabs"),
+        ("keys", b"in/a.pdf\tin/b.pdf\tin/c.pdf\n", "contains tabs"),
         ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
     ],
 )
-def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: str) -> None:
-    """And no message shows what may be a credential."""
+def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
+    """No message shows content, which may be a credential."""
     with pytest.raises(SourceRefusedError, match=why) as raised:
         run(holding(name, body), job_of(keys_from=f"s3://reports/{name}"))
     assert "secret" not in str(raised.value)
@@ -413,20 +417,20 @@ def test_a_source_that_cannot_be_read_ends_the_job(name: str, body: bytes, why: 
         '"A" and "B"',
     ],
 )
-def test_a_key_that_begins_with_a_date_is_a_key(key: str) -> None:
-    """Scanners name their files so."""
+def test_a_key_may_begin_with_a_date(key: str) -> None:
+    """Scanners name their files like this."""
     (line,) = run(holding("keys", key.encode()), job_of(keys_from="s3://reports/keys"))
     assert line["key"] == key
 
 
-def test_a_list_that_holds_a_mark_alone_holds_no_key() -> None:
+def test_a_list_of_a_byte_order_mark_alone_is_empty() -> None:
     """The URL of an empty key would list the bucket."""
     assert run(holding("keys", b"\xef\xbb\xbf"), job_of(keys_from="s3://reports/keys")) == []
 
 
 @pytest.mark.parametrize(("escape", "shown"), [(r"\ud800", r"b\ud800.pdf"), (r"\udce9", r"b\udce9.pdf")])
-def test_half_of_a_surrogate_pair_spoils_its_own_key_alone(escape: str, shown: str) -> None:
-    """JSON may hold one; the key of such a line ended the job, and each of its tries."""
+def test_half_of_a_surrogate_pair_affects_only_its_own_key(escape: str, shown: str) -> None:
+    """JSON may have one; the key of such a line ended the job, and each retry."""
     heard = Heard()
     body = f'{{"key": "a.pdf"}}\n{{"key": "b{escape}.pdf"}}\n{{"key": "c.pdf"}}\n'.encode()
     lines = run(holding("keys.jsonl", body), job_of(keys_from="s3://reports/keys.jsonl"), heard=heard)
@@ -435,7 +439,7 @@ def test_half_of_a_surrogate_pair_spoils_its_own_key_alone(escape: str, shown: s
 
 
 def test_a_malformed_url_names_no_version() -> None:
-    """Its line is refused as one without a version. Python's own error ended the job, and each of its tries."""
+    """Its line is refused for the missing version. Python's own error ended the job, and each retry."""
     s3 = holding(
         "old.jsonl", b'{"key": "a.pdf", "url": "https://[x/a.pdf?versionId=v1"}\n{"key": "b.pdf", "url": "http://["}\n'
     )
@@ -444,7 +448,7 @@ def test_a_malformed_url_names_no_version() -> None:
 
 
 def test_a_source_that_changes_between_two_hops_ends_the_job() -> None:
-    """The place in it means another key now."""
+    """A place in it now means another key."""
     s3, job = holding("keys", b"a\nb\nc\n"), job_of(keys_from="s3://reports/keys", page_size=1)
 
     async def change(word: str, detail: Any) -> None:
@@ -463,50 +467,50 @@ def classed(*classes: str) -> FakeS3:
 
 
 @pytest.mark.parametrize(("archived", "left"), [("include", ["0.pdf", "1.pdf"]), ("skip", ["0.pdf"])])
-def test_archived_objects_are_known_by_what_a_list_tells_of_them(archived: str, left: list[str]) -> None:
-    """An inventory report has a column for the storage class: nothing else tells it without a listing."""
+def test_archived_objects_are_recognised_by_the_storage_class_in_the_list(archived: str, left: list[str]) -> None:
+    """Only a list's own column, as in an inventory report, has it without a listing."""
     job = job_of(keys_from="s3://reports/keys.csv", archived=archived)
     assert [line["key"] for line in run(classed("STANDARD", "DEEP_ARCHIVE"), job)] == left
 
 
-def test_the_storage_class_of_a_key_that_the_job_leaves_out_is_asked_for_nowhere() -> None:
-    """A list of folders and files tells none for a folder; the job was refused."""
+def test_a_key_left_out_needs_no_storage_class() -> None:
+    """A list of folders and files has none for a folder; the job was refused."""
     rows = [("a.pdf", "STANDARD"), ("b/", ""), ("c/d.pdf", ""), ("e.pdf", "GLACIER")]
     s3 = holding("keys.csv", comma_separated(["key", "storage_class"], *rows))
     job = job_of(keys_from="s3://reports/keys.csv", archived="skip", suffix=".pdf", exclude=["c/*"])
     assert [line["key"] for line in run(s3, job)] == ["a.pdf"]
 
 
-def test_a_job_that_depends_on_storage_classes_is_refused_where_a_list_tells_none() -> None:
-    """Links of archived objects would stand in the manifest, although the job says that none may."""
+def test_a_job_that_depends_on_storage_classes_is_refused_for_a_list_without_them() -> None:
+    """Links of archived objects would be in the manifest, although the job excludes them."""
     with pytest.raises(ArchivedError, match="archived: fail"):
         run(classed("STANDARD", "GLACIER"), job_of(keys_from="s3://reports/keys.csv", archived="fail"))
-    s3, told = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not give the"
-    with pytest.raises(SourceRefusedError, match=f"{told} storage_class of 'a.pdf': archived: skip"):
+    s3, sentence = holding("keys.txt", b"a.pdf\n"), "^s3://reports/keys.txt does not give the"
+    with pytest.raises(SourceRefusedError, match=f"{sentence} storage_class of 'a.pdf': archived: skip"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", archived="skip"))
-    with pytest.raises(SourceRefusedError, match=f"{told} size of 'a.pdf': min_size"):
+    with pytest.raises(SourceRefusedError, match=f"{sentence} size of 'a.pdf': min_size"):
         run(s3, job_of(keys_from="s3://reports/keys.txt", min_size=1))
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reason"),
     [
         (b'{"key": "a.pdf"}\n', "^s3://reports/keys does not give the last_modified of 'a.pdf': modified_since"),
         (b'{"key": "a.pdf", "last_modified": "yesterday"}\n', "'yesterday', which is not an ISO 8601 time"),
     ],
 )
-def test_the_first_run_of_what_changed_since_the_last_one_refuses_a_list_without_dates(body: bytes, told: str) -> None:
-    """It took all, and each later one failed. Nothing is written."""
+def test_modified_since_last_refuses_a_list_without_dates_in_its_first_run_too(body: bytes, reason: str) -> None:
+    """That run took all keys, and each later one failed. Nothing is written."""
     job = replace(job_of(keys_from="s3://reports/keys"), modified_since=LAST)
     s3 = holding("keys", body)
-    with pytest.raises(SourceRefusedError, match=told):
+    with pytest.raises(SourceRefusedError, match=reason):
         run(s3, job)
     assert list(s3.objects) == ["keys"]
     dated = holding("keys", b'{"key": "a.pdf", "last_modified": "2020-01-01T00:00:00Z"}\n')
     assert [line["key"] for line in run(dated, job)] == ["a.pdf"]
 
 
-def test_whole_places_are_keys_of_the_jobs_bucket_alone() -> None:
+def test_an_s3_url_in_a_list_is_a_key_of_the_jobs_own_bucket() -> None:
     """As other tools write them; a link to a key ``s3://reports/a.pdf`` would be dead."""
     job = job_of(keys_from="s3://reports/keys.txt")
     lines = run(holding("keys.txt", b"s3://reports/a.pdf\nb.pdf\n"), job)
@@ -516,8 +520,8 @@ def test_whole_places_are_keys_of_the_jobs_bucket_alone() -> None:
 
 
 @pytest.mark.parametrize(("stated", "ranges"), [(None, True), ('W/"e"', True), ('"e"', False)])
-def test_a_list_is_read_from_stores_that_differ(stated: str | None, *, ranges: bool) -> None:
-    """One that tells no ETag, one behind a proxy that weakens it, and one that knows no ranges."""
+def test_a_list_is_read_from_stores_with_deviations(stated: str | None, *, ranges: bool) -> None:
+    """One without an ETag, one behind a proxy that weakens it, and one that ignores ranges."""
     body = b"a.pdf\nb.pdf\n"
     source = object_lines.ObjectLines(Store(body, stated, ranges=ranges), "reports", "keys.txt")
 
@@ -535,11 +539,11 @@ class Store:
         self._body, self._etag, self._ranges = body, etag, ranges
 
     async def head_object(self, **_: Any) -> dict[str, Any]:
-        """Tell what it is."""
+        """Return its size and its ETag."""
         return {"ContentLength": len(self._body)} | ({} if self._etag is None else {"ETag": self._etag})
 
     async def get_object(self, Range: str, IfMatch: str | None = None, **_: Any) -> dict[str, Any]:  # noqa: N803 - boto3's
-        """Give bytes; a weak ETag never matches."""
+        """Return bytes; a weak ETag never matches."""
         assert IfMatch in {None, '"e"'}
         first, last = map(int, Range.removeprefix("bytes=").split("-"))
         return {"Body": _Body(self._body[first : last + 1] if self._ranges else self._body)}
@@ -553,7 +557,7 @@ class _Body:
         return self._data
 
 
-def test_a_source_that_is_not_there_is_named() -> None:
+def test_a_missing_source_is_named() -> None:
     """As the operator wrote it."""
     with pytest.raises(SourceRefusedError, match="s3://reports/keys does not exist"):
         run(FakeS3([]), job_of(keys_from="s3://reports/keys"))
@@ -570,7 +574,7 @@ def asked(deployment: DeploymentSettings, **event: Any) -> Job:
 
 
 def test_a_key_outside_the_allow_lists_ends_the_job() -> None:
-    """Whoever may name a list must not sign what the deployment does not give away."""
+    """A caller who may name a list must not sign keys that the deployment excludes."""
     deployment = deployed(ALLOWED_PREFIXES="in/")
     job = asked(deployment, keys_from="s3://reports/keys")
     with pytest.raises(SourceRefusedError, match="'out/b', which is under none of ALLOWED_PREFIXES"):
@@ -587,7 +591,7 @@ def test_keys_of_manifests_are_never_signed() -> None:
 @pytest.mark.parametrize("concurrency", [1, 4])
 @pytest.mark.parametrize("pages", [[1], [2, 3], [500]])
 def test_prefixes__are_one_listing(concurrency: int, pages: list[int]) -> None:
-    """In key order, each key once, also where one prefix is under another, or has nothing."""
+    """In key order, each key once, also where one prefix is under another, or is empty."""
     keys = [f"{folder}/{number:02d}.pdf" for folder in ("a", "ab", "b", "c/d", "c/e", "f") for number in range(9)]
     s3 = FakeS3(sorted(keys))
     job = job_of(prefixes=["c/", "a", "ab/", "c/d/", "nothing/", "f/"], page_size=4, concurrency=concurrency)
@@ -595,8 +599,8 @@ def test_prefixes__are_one_listing(concurrency: int, pages: list[int]) -> None:
     assert [line["key"] for line in run(s3, job, pages)] == [key for key in sorted(keys) if not key.startswith("b")]
 
 
-def test_prefixes__globs_see_what_follows_each_of_them() -> None:
-    """And dates are filled in."""
+def test_prefixes__globs_match_the_rest_of_the_key_after_each_prefix() -> None:
+    """Dates in a prefix are resolved."""
     s3 = FakeS3(["a/2026/x.pdf", "a/2026/y.pdf", "b/x.pdf", "b/z.pdf"])
     job = job_of(prefixes=["a/{yyyy}/", "b/"], include="x*")
     assert [line["key"] for line in run(s3, job)] == ["a/2026/x.pdf", "b/x.pdf"]
@@ -624,8 +628,8 @@ def test_a_source_that_breaks_a_rule_is_refused_by_name(event: dict[str, Any], f
         asked(deployed(ALLOWED_PREFIXES="in/", MANIFEST_PREFIX="in/manifests/"), **event)
 
 
-def test_a_source_of_the_event_goes_before_those_of_the_environment() -> None:
-    """A stack's own prefix and ending say nothing of a list of keys."""
+def test_a_source_in_the_event_replaces_those_of_the_environment() -> None:
+    """The stack's prefix and ending do not apply to a list of keys."""
     around = {"PREFIX": "in/", "SUFFIX": ".doc", "PREFIXES": "x/,y/"}
 
     def of(**event: Any) -> Job:
@@ -640,8 +644,8 @@ def test_a_source_of_the_event_goes_before_those_of_the_environment() -> None:
     assert Job.from_payload(job.to_payload(), deployed()) == job
 
 
-def test_refresh__takes_the_keys_of_the_manifest_whatever_the_deployment_chooses_of_a_listing() -> None:
-    """With Archived=skip and RefreshHours each refresh failed: a manifest's lines tell no storage class."""
+def test_refresh__ignores_the_deployments_choices_of_a_listing() -> None:
+    """With Archived=skip and RefreshHours each refresh failed: a manifest's lines have no storage class."""
     around = {"ARCHIVED": "skip", "INCLUDE": "*.doc", "MIN_SIZE": "9"}
     event = {"bucket": "reports", "refresh": "s3://reports/old/latest.jsonl"}
     job = Job.from_event(event, config={}, environment=around, deployment=deployed(), now=NOW)

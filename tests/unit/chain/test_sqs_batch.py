@@ -1,4 +1,4 @@
-"""SQS: one job a message; what fails stays in the queue alone, what finds no time gets a sibling of its own."""
+"""SQS: one job a message; a failed one alone stays in the queue, one without time left gets its own sibling."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def batch(*bodies: object, sent: int = 1775001599000) -> dict[str, Any]:
 
 
 def failures(answer: dict[str, Any]) -> list[str]:
-    """Return the messages that stay in the queue."""
+    """Return the ids of the messages that stay in the queue."""
     assert set(answer) == {"batchItemFailures"}
     assert all(set(each) == {"itemIdentifier"} for each in answer["batchItemFailures"])
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
@@ -63,7 +63,7 @@ def manifests(s3: FakeS3) -> list[str]:
 def test_every_message_is_a_job_of_its_own(
     deliver: Callable[..., Any], s3: FakeS3, jobs_table: FakeDynamo, output: Output
 ) -> None:
-    """Three jobs, three manifests, one EMF object; each line says which job and which message it is about."""
+    """Three jobs, three manifests, one EMF object; each log line names its job and its message."""
     jobs = [JOB, {**JOB, "prefix": "2026/0"}, {**JOB, "suffix": ""}]
     assert failures(deliver(batch(*jobs))) == []
     assert len(manifests(s3)) == len(jobs_table.items) == 3
@@ -75,7 +75,7 @@ def test_every_message_is_a_job_of_its_own(
     assert (metric["Completed"], metric["PresignCount"]) == (3, 35 + 10 + 35)
 
 
-def test_the_event_as_aws_sends_it(deliver: Callable[..., Any], s3: FakeS3) -> None:
+def test_the_event_is_accepted_as_aws_sends_it(deliver: Callable[..., Any], s3: FakeS3) -> None:
     """With every attribute that a record has; no URL is in the answer or in the log."""
     assert failures(deliver(EVENT)) == []
     assert len(manifests(s3)) == 1
@@ -84,7 +84,7 @@ def test_the_event_as_aws_sends_it(deliver: Callable[..., Any], s3: FakeS3) -> N
 def test_a_poison_message_fails_alone(
     deliver: Callable[..., Any], s3: FakeS3, jobs_table: FakeDynamo, output: Output
 ) -> None:
-    """Whatever is wrong with it; SQS counts its receives, and moves it to the dead-letter queue."""
+    """Whatever its fault; SQS counts its receives, and moves it to the dead-letter queue."""
     bodies = [POISON, "no json", [], {"Records": [{"eventSource": "aws:s3"}]}, JOB, {"hop": 1}]
     assert failures(deliver(batch(*bodies))) == ["m-0", "m-1", "m-2", "m-3", "m-5"]
     assert len(manifests(s3)) == len(jobs_table.items) == 1
@@ -94,14 +94,14 @@ def test_a_poison_message_fails_alone(
     assert metrics(output)[0]["Invalid"] == 5
 
 
-def test_a_batch_of_poison_alone_is_answered_not_raised(deliver: Callable[..., Any], s3: FakeS3) -> None:
-    """A function error would make the event source back off, and hold up the messages behind."""
+def test_a_batch_of_poison_messages_is_answered_and_does_not_raise(deliver: Callable[..., Any], s3: FakeS3) -> None:
+    """A function error would make the event source back off, and hold up the messages after them."""
     assert failures(deliver(batch(POISON, POISON))) == ["m-0", "m-1"]
     assert not s3.wire
 
 
 def test_a_record_that_raises_fails_alone(deliver: Callable[..., Any], s3: FakeS3, output: Output) -> None:
-    """The fault, and one that nobody foresaw, are in the log under the message's id."""
+    """Both a known and an unforeseen fault are in the log with the message's id."""
     seen: list[str] = []
 
     async def trouble(operation: str, detail: Any) -> None:
@@ -121,14 +121,14 @@ def test_a_record_that_raises_fails_alone(deliver: Callable[..., Any], s3: FakeS
     assert len(manifests(s3)) == 1
 
 
-def test_a_parked_job_and_a_handed_over_one_are_done(
+def test_the_message_of_a_parked_or_handed_over_job_is_done(
     deliver: Callable[..., Any],
     s3: FakeS3,
     siblings: Siblings,
     jobs_table: FakeDynamo,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The log has ``resume``; the sibling has the rest: the message has done its part."""
+    """The log has ``resume``; the sibling has the rest of the job."""
     assert failures(deliver(batch(JOB), LambdaContext(remaining_seconds=9))) == []
     assert siblings.payloads[0]["hop"] == 1
     monkeypatch.setenv("MAX_HOPS", "1")
@@ -148,7 +148,7 @@ def test_a_job_under_way_elsewhere_stays_in_the_queue(
     jobs_table: FakeDynamo,
     output: Output,
 ) -> None:
-    """It is delivered again, and done once the other's manifest is there to answer it: no run is skipped, as yet."""
+    """It is delivered again, and done once the other manifest answers it: no run counts as skipped until then."""
     assert handler(JOB, LambdaContext(remaining_seconds=9))["statusCode"] == 202
     assert failures(deliver(batch(JOB))) == ["m-0"]
     assert failures(deliver(batch({**JOB, "time": "2026-04-02T00:00:00Z"}))) == ["m-0"]
@@ -164,7 +164,7 @@ def test_a_job_under_way_elsewhere_stays_in_the_queue(
 def test_a_message_delivered_twice_changes_nothing(
     deliver: Callable[..., Any], s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo
 ) -> None:
-    """While its chain is under way, and when it is done; ``fresh`` counts once for a message, each time for another."""
+    """While its chain works, and after its end; ``fresh`` counts once for each message."""
     event = batch({**JOB, "fresh": True})
     assert failures(deliver(event, LambdaContext(remaining_seconds=9))) == []
     before, written = copy.deepcopy(jobs_table.items), dict(s3.objects)
@@ -186,26 +186,26 @@ def test_a_message_delivered_twice_changes_nothing(
 def test_a_message_is_the_same_job_whenever_it_is_delivered(
     deliver: Callable[..., Any], s3: FakeS3, jobs_table: FakeDynamo
 ) -> None:
-    """Its dates are those of its sending: redelivered after midnight it would be tomorrow's job otherwise."""
+    """Its dates are those of its sending: otherwise it would be tomorrow's job when redelivered after midnight."""
     s3.keys += ["2025/12/a.pdf"]
     sent = batch({**JOB, "prefix": "{yyyy}/{mm}/"}, sent=1767225599999)  # 2025-12-31T23:59:59.999Z
     assert failures(deliver(sent)) == []
     (item,) = jobs_table.items.values()
     assert json.loads(item["place"]["S"])["job"]["prefix"] == "2025/12/"
-    assert json.loads(item["place"]["S"])["started"].startswith("2026-04-01"), "its age counts from its beginning"
+    assert json.loads(item["place"]["S"])["started"].startswith("2026-04-01"), "the age of a job counts from its start"
     stated = batch({**JOB, "prefix": "{yyyy}/{mm}/", "time": "2025-11-30T00:00:00Z"})
     assert failures(deliver(stated)) == []
     assert len(jobs_table.items) == 2
 
 
-def test_what_finds_no_time_becomes_a_sibling_of_its_own(
+def test_a_message_without_time_left_gets_a_sibling(
     deliver: Callable[..., Any], s3: FakeS3, siblings: Siblings, jobs_table: FakeDynamo, output: Output
 ) -> None:
-    """On the alias in use. Whichever begins first, the sibling or a redelivery of its message, the job runs once."""
+    """Under the alias in use. Whichever begins first, the sibling or a redelivered message, the job runs once."""
     arn = f"{LambdaContext().invoked_function_arn}:live"
     event = batch({**JOB, "prefix": "none/"}, {**JOB, "fresh": True}, POISON, {**JOB, "prefix": "2026/0"})
     first = deliver(event, LambdaContext(remaining_seconds=9, invoked_function_arn=arn))
-    assert failures(first) == ["m-2"], "poison is poison, however short the time"
+    assert failures(first) == ["m-2"], "a poison message is refused even without time left"
     assert [request["InvocationType"] for request in siblings.requests] == ["Event", "Event"]
     assert [request["Qualifier"] for request in siblings.requests] == ["live", "live"]
     assert [line["message_id"] for line in logged(output, "delegated")] == ["m-1", "m-3"]
@@ -230,7 +230,7 @@ def test_what_finds_no_time_becomes_a_sibling_of_its_own(
 def test_a_message_whose_sibling_is_not_accepted_stays_in_the_queue(
     deliver: Callable[..., Any], s3: FakeS3, siblings: Siblings, output: Output, error: Exception | None
 ) -> None:
-    """Refused, lost, or not even tried for want of time."""
+    """Refused, lost, or not even tried for lack of time."""
     siblings.error = error
     left = 9.0 if error else 1.0
     event = batch({**JOB, "prefix": "none/"}, JOB)
@@ -241,14 +241,14 @@ def test_a_message_whose_sibling_is_not_accepted_stays_in_the_queue(
     assert len(manifests(s3)) == 1
 
 
-def test_a_sibling_or_resume_payload_may_come_by_the_queue(
+def test_a_sibling_or_resume_payload_may_come_through_the_queue(
     deliver: Callable[..., Any],
     handler: Callable[..., Any],
     s3: FakeS3,
     siblings: Siblings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """So may a record of the on-failure queue: a dead chain is put back by moving its message."""
+    """So may a record of the on-failure queue: an operator revives a dead chain by moving its message."""
     monkeypatch.setenv("MAX_HOPS", "1")
     resume = handler(JOB, LambdaContext(remaining_seconds=9))["body"]["resume"]
     assert failures(deliver(batch(resume))) == []
@@ -276,14 +276,14 @@ def test_a_sibling_or_resume_payload_may_come_by_the_queue(
     ],
 )
 def test_other_records_are_refused_by_name(handler: Callable[..., Any], s3: FakeS3, event: Any, named: str) -> None:
-    """Each is a subscription that somebody has made by mistake."""
+    """Each is a subscription made by mistake."""
     answer = handler(event)
     assert answer["statusCode"] == 400
     assert named in answer["body"]["message"]
     assert not s3.wire
 
 
-def test_a_deployment_with_a_bad_setting_takes_no_message_out_of_the_queue(
+def test_a_deployment_with_an_invalid_setting_takes_no_message_out_of_the_queue(
     deliver: Callable[..., Any], s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer without failures would delete them all."""
@@ -293,7 +293,7 @@ def test_a_deployment_with_a_bad_setting_takes_no_message_out_of_the_queue(
     assert not s3.wire
 
 
-def test_a_sent_time_that_is_none_is_refused(deliver: Callable[..., Any], s3: FakeS3) -> None:
+def test_an_invalid_sent_time_is_refused(deliver: Callable[..., Any], s3: FakeS3) -> None:
     """Only a forged record has one."""
     event = batch(JOB)
     event["Records"][0]["attributes"]["SentTimestamp"] = "soon"
@@ -302,8 +302,8 @@ def test_a_sent_time_that_is_none_is_refused(deliver: Callable[..., Any], s3: Fa
     assert not s3.wire
 
 
-def test_no_url_leaves_by_a_batch(deliver: Callable[..., Any], s3: FakeS3, output: Output) -> None:
-    """Neither in its answer nor in what it writes."""
+def test_a_batch_reveals_no_url(deliver: Callable[..., Any], s3: FakeS3, output: Output) -> None:
+    """Neither in its answer nor in its log."""
     answer = deliver(batch(JOB))
     assert s3.objects
     assert "X-Amz" not in json.dumps(answer) + output.getvalue() + output.errors
@@ -312,7 +312,7 @@ def test_no_url_leaves_by_a_batch(deliver: Callable[..., Any], s3: FakeS3, outpu
 def test_each_messages_task_is_closed_with_its_own_numbers(
     deliver: Callable[..., Any], s3: FakeS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A task of sosw may come by the queue too."""
+    """A task of sosw may come through the queue too."""
     closed: list[tuple[str, int, int]] = []
 
     def close(self: app.Processor, task_id: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: what it says of itself, what it takes, how it ends."""
+"""The command line: its help, its arguments, its exit codes."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ def examples(command: click.Command) -> list[list[str]]:
 
 
 def options(command: click.Command) -> set[str]:
-    """Return the names of its options."""
+    """Return the names of a command's options."""
     return {name for each in command.params if isinstance(each, click.Option) for name in each.opts}
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str) -> None:
-    """With examples that it takes, AWS's own options, and JSON."""
+    """With valid examples, AWS's own options, and JSON."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
-    told = CliRunner().invoke(main, [name, "--help"])
-    assert told.exit_code == 0
-    assert "Examples:" in told.output
+    result = CliRunner().invoke(main, [name, "--help"])
+    assert result.exit_code == 0
+    assert "Examples:" in result.output
     assert options(command) >= AWS
     assert examples(command)
     for called, *arguments in examples(command):
@@ -74,18 +74,18 @@ def test_every_command_explains_itself(name: str) -> None:
 
 
 def test_the_group_names_every_command_and_exit_code() -> None:
-    """The first page that anybody reads."""
-    told = CliRunner().invoke(main, ["--help"]).output
-    assert not [name for name in COMMANDS if f"\n  {name} " not in told]
-    assert not [command.summary for command in COMMANDS.values() if command.summary not in told]
-    assert not [code for code, meaning in EXIT_CODES.items() if f"{code:>3}  {meaning[:60]}" not in told]
+    """The first page that a newcomer reads."""
+    output = CliRunner().invoke(main, ["--help"]).output
+    assert not [name for name in COMMANDS if f"\n  {name} " not in output]
+    assert not [command.summary for command in COMMANDS.values() if command.summary not in output]
+    assert not [code for code, meaning in EXIT_CODES.items() if f"{code:>3}  {meaning[:60]}" not in output]
 
 
-def test_what_needs_no_aws_is_said_without_importing_it(wrong_calls: list[list[str]]) -> None:
-    """Whoever asks for help, or calls a command wrongly, must not wait for what takes longer than all the rest."""
+def test_help_and_wrong_calls_import_no_aws_library(wrong_calls: list[list[str]]) -> None:
+    """A user who asks for help, or mistypes a command, must not wait for the slowest imports."""
     slow = ("boto3", "botocore", "aiobotocore", "aiohttp", "asyncio", "rich", "isal", "yaml", "aws_lambda_powertools")
     calls = [["--version"], ["--help"], *([name, "--help"] for name in COMMANDS), *wrong_calls]
-    look = """
+    script = """
 import sys
 from presign_siblings.cli.main import main
 for call in %r:
@@ -94,18 +94,18 @@ for call in %r:
     except SystemExit as left:
         print(left.code, call, [name for name in %r if name in sys.modules])
 """
-    command = [sys.executable, "-c", look % (calls, slow)]
+    command = [sys.executable, "-c", script % (calls, slow)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    told = {line for line in done.stdout.splitlines() if re.match(r"\d+ \[", line)}
-    assert told == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
+    printed = {line for line in done.stdout.splitlines() if re.match(r"\d+ \[", line)}
+    assert printed == {f"{2 if call in wrong_calls else 0} {call} []" for call in calls}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
 @pytest.mark.parametrize(
     "call", [["--help"], ["export", "{}", "--as", "urls", "--output", "-"], ["verify", "{}", "--sample", "0"]]
 )
-def test_a_full_standard_output_is_told_in_a_sentence(tmp_path: Path, call: list[str]) -> None:
-    """Python would end with 120 where all that is left is to write, and with a traceback before."""
+def test_a_full_standard_output_is_reported_in_a_sentence(tmp_path: Path, call: list[str]) -> None:
+    """Python would exit with 120 if only the last bytes are left to write, and with a traceback before that."""
     manifest = tmp_path / "m.jsonl"
     manifest.write_text('{"key": "a", "url": "http://127.0.0.1:1/a?X-Amz-Signature=0"}\n')
     command = [sys.executable, "-m", "presign_siblings", *(word.format(manifest) for word in call)]
@@ -120,14 +120,14 @@ def test_a_full_standard_output_is_told_in_a_sentence(tmp_path: Path, call: list
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """Write a manifest whose links are more than a pipe holds."""
+    """Write a manifest with more links than a pipe holds."""
     made = tmp_path / "m.jsonl"
     made.write_text("".join(f'{{"key": "{n:04}", "url": "https://b/{n:04}?{"x" * 100}"}}\n' for n in range(2_000)))
     return made
 
 
-def test_a_disk_that_takes_a_part_of_standard_output_is_told(manifest: Path, tmp_path: Path) -> None:
-    """Under PYTHONUNBUFFERED, which images of containers set, Python itself loses the rest without a word."""
+def test_a_partial_write_to_standard_output_is_reported(manifest: Path, tmp_path: Path) -> None:
+    """Under PYTHONUNBUFFERED, which container images set, Python itself loses the rest without a word."""
     command = [sys.executable, "-m", "presign_siblings", "export", str(manifest), "--as", "urls"]
     links = subprocess.run(command, capture_output=True, check=True, cwd=REPOSITORY).stdout
     with (tmp_path / "links").open("wb") as file:
@@ -144,8 +144,8 @@ def test_a_disk_that_takes_a_part_of_standard_output_is_told(manifest: Path, tmp
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_streams_that_do_not_wait_lose_nothing(manifest: Path, unbuffered: str) -> None:
-    """Node, Ansible and CI runners leave such pipes: a manifest that was late was empty, and links were cut with 0."""
+def test_non_blocking_streams_lose_nothing(manifest: Path, unbuffered: str) -> None:
+    """Node, Ansible and CI runners leave such pipes: a late manifest was empty, and links were cut with exit code 0."""
     reads, writes = os.pipe(), os.pipe()
     for descriptor in (reads[0], writes[1]):
         os.set_blocking(descriptor, False)
@@ -158,22 +158,22 @@ def test_streams_that_do_not_wait_lose_nothing(manifest: Path, unbuffered: str) 
     ) as process:
         os.close(reads[0])
         os.close(writes[1])
-        time.sleep(1)  # it waits for the manifest
+        time.sleep(1)  # the command waits for the manifest
         with os.fdopen(reads[1], "wb") as file:
             file.write(manifest.read_bytes())
-        time.sleep(1)  # it waits for a reader
+        time.sleep(1)  # the command waits for a reader
         with os.fdopen(writes[0], "rb") as file:
             assert len(file.readlines()) == 2_000
     assert process.returncode == 0
 
 
 def test_a_local_manifest_is_used_without_importing_aws() -> None:
-    """boto3, and aiohttp behind it, take 0.3 s to load, rich 0.05 s, the rest as much; a script needs none of them."""
-    look = "import sys; from presign_siblings.cli import download, export, verify"
-    look += "; print([name for name in %r if name in sys.modules])"
+    """boto3, and aiohttp with it, take 0.3 s to load, rich 0.05 s, the rest as much; a script needs none of them."""
+    script = "import sys; from presign_siblings.cli import download, export, verify"
+    script += "; print([name for name in %r if name in sys.modules])"
     slow = ("botocore", "aiohttp", "asyncio", "rich", "html", "urllib.request", "processor.job")
     done = subprocess.run(
-        [sys.executable, "-c", look % (slow,)], capture_output=True, text=True, check=True, cwd=REPOSITORY
+        [sys.executable, "-c", script % (slow,)], capture_output=True, text=True, check=True, cwd=REPOSITORY
     )
     assert done.stdout == "[]\n"
 
@@ -185,7 +185,7 @@ URL = ["url", "s3://reports/may.pdf", "--endpoint-url", "http://127.0.0.1:1"]
 
 
 @pytest.mark.parametrize("call", [*ASKS, URL, [*URL, "--no-probe"]], ids=" ".join)
-def test_a_command_that_asks_aws_one_thing_loads_nothing_more(
+def test_a_command_loads_only_what_its_one_request_to_aws_needs(
     call: list[str],
     aws_environment: None,  # noqa: ARG001
     tmp_path: Path,
@@ -193,11 +193,11 @@ def test_a_command_that_asks_aws_one_thing_loads_nothing_more(
     """
     The asynchronous client takes 0.1 s to load, a hop as much again, tables 0.03 s, boto3 beside botocore 0.02 s.
 
-    Nobody answers: what is loaded is what comes before the first answer.
+    No server answers: only the modules loaded before the first answer count.
     """
     of_others = ("aiohttp", "aiobotocore", "boto3", "sosw", "aws_lambda_powertools", "rich.table", "multiprocessing")
     slow = (*of_others, "cryptography", "processor.chain.hop", "processor.listing", "processor.manifest")
-    look = """
+    script = """
 import sys
 from presign_siblings.cli.main import main
 try:
@@ -206,7 +206,7 @@ except SystemExit as left:
     print(left.code, [name for name in %r if name in sys.modules])
 """
     here = {"HTTPS_PROXY": "http://127.0.0.1:1", "NO_PROXY": "", "AWS_MAX_ATTEMPTS": "1", "PYTHONPATH": str(REPOSITORY)}
-    command = [sys.executable, "-c", look % (slow,), *call]
+    command = [sys.executable, "-c", script % (slow,), *call]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=tmp_path, env={**os.environ, **here}, timeout=60
     )
@@ -215,9 +215,9 @@ except SystemExit as left:
 
 
 def test_a_download_by_http_of_a_plain_manifest_loads_nothing_else(tmp_path: Path) -> None:
-    """TLS, compression and the words of refusals take a third of the start; few manifests need all of them."""
+    """TLS, compression and the texts of refusals take a third of the start; few manifests need all of them."""
     manifest = tmp_path / "m.jsonl"
-    look = """
+    script = """
 import sys
 from presign_siblings.cli.main import main
 slow = ("ssl", "gzip", "isal", "tempfile", "shutil", "pickle", "presign_siblings.manifests.refusals")
@@ -228,12 +228,12 @@ except SystemExit as left:
 """
     with serving() as web:
         manifest.write_text(json.dumps({"key": "a", "url": web.serve("/a", Answer(b"%PDF"))}) + "\n")
-        command = [sys.executable, "-c", look, "download", str(manifest), str(tmp_path / "to")]
+        command = [sys.executable, "-c", script, "download", str(manifest), str(tmp_path / "to")]
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     assert done.stdout.splitlines()[1:] == ["0 []"]
 
 
-def test_what_is_written_twice_is_the_same() -> None:
+def test_duplicated_constants_are_equal() -> None:
     """The help, and a download, must not import the job's own modules."""
     assert (defaults.WEEK_SECONDS, defaults.MAX_READ_SECONDS) == (job.WEEK_SECONDS, job.MAX_READ_SECONDS)
     assert page.FACTS == job.FACTS
@@ -242,14 +242,14 @@ def test_what_is_written_twice_is_the_same() -> None:
 def test_a_key_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Rich would show a picture in place of ``:warning:``, and colours in place of brackets."""
     terminal = console.Terminal(json=False)
-    for tell in (terminal.say, terminal.note, console.Terminal(json=False, streams=True).say, terminal.out.print):
-        tell("a:warning:b")
+    for write in (terminal.say, terminal.note, console.Terminal(json=False, streams=True).say, terminal.out.print):
+        write("a:warning:b")
     assert capsys.readouterr() == ("a:warning:b\n" * 2, "a:warning:b\n" * 2)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_takes_what_its_options_give(name: str) -> None:
-    """Options and the function that works with them stand in two modules: their names must be the same."""
+def test_a_command_accepts_all_of_its_options(name: str) -> None:
+    """Its options and its function are in two modules: the names must be the same."""
     command = main.get_command(click.Context(main), name)
     assert command is not None
     assert command.callback is not None
@@ -259,8 +259,8 @@ def test_a_command_takes_what_its_options_give(name: str) -> None:
     inspect.signature(work).bind(None, **{str(each.name): None for each in command.params if each.name not in shared})
 
 
-def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
-    """They are written twice, since the help must not import the latter."""
+def test_the_choices_of_an_option_match_the_code_behind_it() -> None:
+    """They are written twice, since the help must not import that code."""
     assert tuple(export.FORMS) == usage_export.FORMS
     assert tuple(status.COLOURS) == usage_status.STATES
 
@@ -277,11 +277,11 @@ def test_the_choices_of_an_option_are_those_of_what_it_chooses_from() -> None:
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), 1),
         (ResponseParserError("invalid XML received: b'<SecretAccessKey>s3cr3t</'"), 1),
         (PermissionError(13, "denied"), 1),
-        (EOFError(), 1),  # of botocore's question for an MFA code; click said "Aborted!", in JSON too
+        (EOFError(), 1),  # from botocore's prompt for an MFA code; click printed "Aborted!", in JSON too
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
+def test_every_error_is_one_line_and_an_exit_code(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Never a traceback."""
@@ -289,14 +289,14 @@ def test_whatever_goes_wrong_is_a_line_and_an_exit_code(
         with pytest.raises(SystemExit) as left, console.failures(as_json=as_json):
             raise error
         assert left.value.code == code
-        told = capsys.readouterr().err
-        assert (len(told.splitlines()), "s3cr3t" in told) == (1, False)
-        assert not as_json or json.loads(told)["exit_code"] == code
+        message = capsys.readouterr().err
+        assert (len(message.splitlines()), "s3cr3t" in message) == (1, False)
+        assert not as_json or json.loads(message)["exit_code"] == code
     assert code in EXIT_CODES
 
 
-def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """So that the policy can be mended."""
+def test_a_refusal_of_aws_names_the_refused_action(capsys: pytest.CaptureFixture[str]) -> None:
+    """So the policy can be corrected."""
     refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "UpdateItem")
     with pytest.raises(SystemExit), console.failures(as_json=False):
         raise refusal
@@ -307,15 +307,15 @@ def test_a_refusal_of_aws_names_what_was_refused(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"), [(0, "0 s"), (0.25, "0.2 s"), (59, "59 s"), (3725, "1 h 2 min"), (200_000, "2 d 7 h")]
+    ("seconds", "text"), [(0, "0 s"), (0.25, "0.2 s"), (59, "59 s"), (3725, "1 h 2 min"), (200_000, "2 d 7 h")]
 )
-def test_a_span_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
-    """Nobody reads 200,000 s."""
-    assert span(seconds) == told
+def test_a_duration_is_shown_in_its_two_largest_units(seconds: float, text: str) -> None:
+    """200,000 s means nothing to a reader."""
+    assert span(seconds) == text
 
 
-def test_a_key_steers_no_terminal() -> None:
-    """What it would do is written out; letters of any script stay."""
+def test_a_key_does_not_control_the_terminal() -> None:
+    """Control characters are escaped; letters of any script stay."""
     assert printable("отчёт \x1b[31m\n.pdf") == "отчёт \\x1b[31m\\n.pdf"
 
 
@@ -332,18 +332,16 @@ def test_a_key_that_the_terminals_encoding_lacks_is_escaped(monkeypatch: pytest.
 @pytest.mark.parametrize(
     "error", [RuntimeError("can't start new thread"), OSError(errno.EAGAIN, "Resource temporarily unavailable")]
 )
-def test_a_system_that_starts_no_more_threads_or_processes_is_told(
-    error: Exception, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """As a container with a limit of processes; Python tells the one with a traceback, the other without its cause."""
+def test_a_limit_of_threads_or_processes_is_reported(error: Exception, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a container; Python raises one of the errors with a traceback, the other without its cause."""
     with pytest.raises(SystemExit) as left, console.failures(as_json=False):
         raise error
     assert left.value.code == 1
     assert "the container's limit of processes" in capsys.readouterr().err
 
 
-def test_notes_of_a_closed_stream_go_nowhere(tmp_path: Path) -> None:
-    """A daemon's standard error may be closed, as by ``2>&-``: no note stands among the links."""
+def test_notes_to_a_closed_standard_error_go_nowhere(tmp_path: Path) -> None:
+    """A daemon may close it, as by ``2>&-``: no note may be among the links."""
     (tmp_path / "m.jsonl").write_text('{"key": "a/", "url": "https://b/a/"}\n')
     command = f"{shlex.quote(sys.executable)} -m presign_siblings export m.jsonl --as urls 2>&-"
     run = subprocess.run(  # noqa: S602 - only a shell closes a stream
@@ -376,13 +374,13 @@ WRONG = [
 
 @pytest.fixture
 def wrong_calls() -> list[list[str]]:
-    """Return calls that are refused by their arguments alone; what `--event` holds is read later."""
+    """Return calls that are refused for their arguments alone; the content of `--event` is read later."""
     return [each for each in WRONG if "--event" not in each]
 
 
 @pytest.mark.parametrize("arguments", WRONG)
-def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> None:
-    """No client is asked: there is no AWS in this test."""
+def test_a_wrong_call_ends_with_2_before_any_request(arguments: list[str]) -> None:
+    """No AWS is reachable here."""
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
@@ -392,11 +390,11 @@ def test_a_wrong_call_ends_with_2_and_reaches_nothing(arguments: list[str]) -> N
 @pytest.mark.parametrize(
     "arguments", [["run", "s3://b", "--expiry", "1"], ["nothing"], ["run"], ["run", "s3://b", "--page-size", "0"]]
 )
-def test_a_wrong_call_is_json_where_json_was_asked_for(arguments: list[str]) -> None:
-    """One line with the message and the exit code; otherwise the usage as always."""
-    told = CliRunner().invoke(main, [*arguments, "--json"])
-    (line,) = told.stderr.splitlines()
-    assert (told.exit_code, json.loads(line)["exit_code"], told.stdout) == (2, 2, "")
+def test_a_wrong_call_with_json_is_reported_as_json(arguments: list[str]) -> None:
+    """One line with the message and the exit code; otherwise the usual usage text."""
+    result = CliRunner().invoke(main, [*arguments, "--json"])
+    (line,) = result.stderr.splitlines()
+    assert (result.exit_code, json.loads(line)["exit_code"], result.stdout) == (2, 2, "")
     plain = CliRunner().invoke(main, arguments)
     assert (plain.exit_code, "Usage:" in plain.stderr) == (2, True)
 
@@ -406,12 +404,12 @@ def test_a_time_is_a_number_of_seconds_or_a_duration() -> None:
     option = click.Option(["--every"], type=Seconds(0.1))
     for written in ("90", "90s", "PT1M30S"):
         assert option.type_cast_value(click.Context(main), written) == 90
-    told = CliRunner().invoke(main, ["watch", "3f2a", "--every", "soon"])
-    assert (told.exit_code, "or a duration such as 90s" in told.stderr) == (2, True)
+    result = CliRunner().invoke(main, ["watch", "3f2a", "--every", "soon"])
+    assert (result.exit_code, "or a duration such as 90s" in result.stderr) == (2, True)
 
 
 def test_a_shell_completes_commands_options_and_files() -> None:
-    """By the variable that the guide names; a shell's own completion of files would be lost with it."""
+    """By the variable that the guide names; otherwise a shell's own completion of files would be lost."""
 
     def completed(words: str, number: int) -> list[str]:
         asked = {"COMP_WORDS": words, "COMP_CWORD": str(number), "_PRESIGN_SIBLINGS_COMPLETE": "bash_complete"}
@@ -429,29 +427,29 @@ def test_a_shell_completes_commands_options_and_files() -> None:
     assert f"_PRESIGN_SIBLINGS_COMPLETE=bash_source {PROGRAM}" in guide
 
 
-def test_the_manual_page_holds_every_command_and_is_good_roff() -> None:
-    """By groff's own warnings, where there is a groff."""
+def test_the_manual_page_has_every_command_and_is_valid_roff() -> None:
+    """By groff's own warnings, where groff is installed."""
     page = CliRunner().invoke(main, ["--man"]).stdout
     assert page.startswith(".TH PRESIGN-SIBLINGS 1 ")
     assert not [name for name in COMMANDS if f'.SS "{name}'.replace("-", r"\-") not in page]
     assert not [line for line in page.splitlines() if line.startswith("'")]
-    told = subprocess.run(
+    groff = subprocess.run(
         [program("groff"), "-man", "-ww", "-z", "-Tutf8"], input=page, capture_output=True, text=True, check=True
     )
-    assert told.stderr == ""
+    assert groff.stderr == ""
 
 
 def test_the_version_names_the_commit(tmp_path: Path) -> None:
-    """A wheel has it as a file, a checkout asks git, and a copy of the sources says that it does not know."""
-    told = CliRunner().invoke(main, ["--version"])
-    assert re.fullmatch(rf"{PROGRAM}, version \d+\.\d+\.\d+ \(commit ([0-9a-f]{{12}}|unknown)\)\n", told.stdout)
+    """A wheel has it as a file, a checkout asks git, and a copy of the sources reports it as unknown."""
+    result = CliRunner().invoke(main, ["--version"])
+    assert re.fullmatch(rf"{PROGRAM}, version \d+\.\d+\.\d+ \(commit ([0-9a-f]{{12}}|unknown)\)\n", result.stdout)
     assert commit(tmp_path) == "unknown"
     (tmp_path / "commit.txt").write_text("1a2b3c\n")
     assert commit(tmp_path) == "1a2b3c"
 
 
 def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
-    """Files that are there, files that are not, and bytes where the manifest tells them."""
+    """Existing files, missing files, and bytes where the manifest has them."""
     manifest, folder = tmp_path / "m", tmp_path / "pdfs"
     lines = [{"key": "a", "size": 5, "url": "https://x/a"}, {"key": "b/c", "url": "https://x/b/c"}]
     manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -459,8 +457,8 @@ def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
     def dry() -> dict[str, Any]:
         result = CliRunner().invoke(main, ["download", str(manifest), str(folder), "--dry-run", "--json"])
         assert result.exit_code == 0, result.output
-        told: dict[str, Any] = json.loads(result.stdout)
-        return told
+        counts: dict[str, Any] = json.loads(result.stdout)
+        return counts
 
     assert dry() == {"dry_run": True, "missing": 2, "present": 0, "size": 5, "unsized": 1}
     assert not folder.exists()
@@ -469,8 +467,8 @@ def test_a_dry_download_writes_nothing_and_counts(tmp_path: Path) -> None:
     assert dry() == {"dry_run": True, "missing": 1, "present": 1, "size": 0, "unsized": 1}
 
 
-def test_verify_shows_a_key_as_download_shows_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that somebody can look for it; what steers a terminal stays an escape."""
+def test_verify_and_download_show_a_key_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a user can search for it; control characters stay escaped."""
     monkeypatch.setenv("HTTPS_PROXY", "socks5://nowhere")
     (tmp_path / "m").write_text('{"key": "caf\\u00e9\\u001b[2J", "url": "https://x.invalid/a"}\n')
     seen = CliRunner().invoke(main, ["verify", str(tmp_path / "m")]).stdout
@@ -479,7 +477,7 @@ def test_verify_shows_a_key_as_download_shows_it(tmp_path: Path, monkeypatch: py
 
 @pytest.mark.parametrize(("variable", "value"), [("TERM", "dumb"), ("NO_COLOR", "1")])
 def test_a_terminal_without_colours_gets_none(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The words say as much."""
+    """The words have the same information."""
     for name in ("TERM", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -489,10 +487,10 @@ def test_a_terminal_without_colours_gets_none(variable: str, value: str, monkeyp
 
 
 @pytest.mark.parametrize("folder", ["s3://reports/copies/", "https://reports.example/", ""])
-def test_a_download_goes_to_a_folder_of_this_machine(
+def test_a_download_refuses_a_destination_that_is_no_folder_of_this_machine(
     folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The objects came into a new folder ``s3:`` here; and an unset variable of a script is not the working folder."""
+    """Objects came into a new folder ``s3:``; and a script's unset variable does not mean the working folder."""
     monkeypatch.chdir(tmp_path)
     Path("m").write_text('{"key": "a", "url": "https://x/a"}\n')
     result = CliRunner().invoke(main, ["download", "m", folder])
@@ -505,7 +503,7 @@ def test_a_download_goes_to_a_folder_of_this_machine(
 )
 @pytest.mark.parametrize("json_", [[], ["--json"]])
 def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:
-    """What it was called with may stand in a log; also where a mail program has put it into a link of its own."""
+    """Its arguments may be in a log; a mail program may also have put the link into one of its own."""
     result = CliRunner().invoke(main, ["verify", "m", link, *json_])
     assert (result.exit_code, "https://x/m" in result.stderr, "0123" in result.stderr) == (2, True, False)
 
@@ -522,10 +520,10 @@ def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:
         "download full to --exclude a --dry-run",
     ],
 )
-def test_a_manifest_without_a_key_ends_with_3_unless_it_was_expected(
+def test_a_manifest_without_a_key_ends_with_3_unless_allowed(
     call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What comes before the pipe has failed, or the pattern is mistyped: nothing was done, which was no success."""
+    """The command before the pipe has failed, or the pattern is mistyped: nothing was done, which is no success."""
     monkeypatch.chdir(tmp_path)
     Path("empty").write_text("")
     Path("full").write_text('{"key": "a", "url": "https://x/a?X-Amz-Signature=0"}\n')
@@ -535,16 +533,16 @@ def test_a_manifest_without_a_key_ends_with_3_unless_it_was_expected(
     assert CliRunner().invoke(main, [*call.split(), "--allow-empty"]).exit_code == 0
 
 
-def test_a_manifest_that_is_not_there_ends_with_4(tmp_path: Path) -> None:
-    """For each command that reads one."""
+def test_a_missing_manifest_ends_with_4(tmp_path: Path) -> None:
+    """For each command that reads a manifest."""
     missing = str(tmp_path / "none.jsonl")
     for arguments in (["verify", missing], ["download", missing, str(tmp_path / "d")], ["export", missing]):
-        result = CliRunner().invoke(main, arguments)
-        assert (result.exit_code, "no file" in result.stderr) == (4, True), result.output
+        done = CliRunner().invoke(main, arguments)
+        assert (done.exit_code, "no file" in done.stderr) == (4, True), done.output
 
 
-def test_an_export_never_replaces_a_file_and_leaves_no_half_of_one(tmp_path: Path) -> None:
-    """It is its owner's alone."""
+def test_an_export_never_replaces_a_file_and_leaves_no_partial_one(tmp_path: Path) -> None:
+    """The file is readable by its owner alone."""
     good, bad, out = tmp_path / "good.jsonl", tmp_path / "bad.jsonl", tmp_path / "out"
     good.write_text('{"key": "a", "url": "https://x/a?X-Amz-Signature=0"}\n')
     bad.write_text(good.read_text() + "garbage\n")
@@ -560,8 +558,8 @@ def test_an_export_never_replaces_a_file_and_leaves_no_half_of_one(tmp_path: Pat
     assert CliRunner().invoke(main, ["export", str(good)]).stdout == "https://x/a?X-Amz-Signature=0\n"
 
 
-def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
-    """A terminal that was closed left a part of it there: as a script, that brought its own files and ended with 0."""
+def test_an_export_has_its_name_only_once_it_is_complete(tmp_path: Path) -> None:
+    """A closed terminal left a part: as a script, that downloaded its own files and exited with 0."""
     out = tmp_path / "out"
     with written_to(str(out)) as file:
         file.write("https://x/a")
@@ -586,8 +584,8 @@ def test_an_export_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("letter", ["a", "\N{GRINNING FACE}"])
-def test_an_export_may_have_the_longest_name_that_a_file_can_have(letter: str, tmp_path: Path) -> None:
-    """The name of the unfinished file has more at its end."""
+def test_an_export_may_have_the_longest_possible_file_name(letter: str, tmp_path: Path) -> None:
+    """The name of the unfinished file is longer."""
     out = tmp_path / (letter * (255 // len(letter.encode())))
     with written_to(str(out)) as file:
         file.write("https://x/a")
@@ -595,7 +593,7 @@ def test_an_export_may_have_the_longest_name_that_a_file_can_have(letter: str, t
 
 
 def test_every_command_that_changes_or_writes_something_has_a_dry_run() -> None:
-    """The others ask and print."""
+    """The others only read and print."""
     context = click.Context(main)
     found = {name: main.get_command(context, name) for name in COMMANDS}
     without = [name for name, each in found.items() if each and "dry_run" not in {param.name for param in each.params}]

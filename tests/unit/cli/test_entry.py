@@ -1,4 +1,4 @@
-"""The program's first moments."""
+"""The start of the program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def test_ctrl_c_while_the_command_line_loads_ends_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it does a moment later: with the exit code of the signal."""
+    """With the exit code of the signal, as a moment later."""
     importing: Any = builtins.__import__
 
     def interrupted(name: str, *more: Any) -> Any:
@@ -34,8 +34,8 @@ def test_ctrl_c_while_the_command_line_loads_ends_without_a_traceback(monkeypatc
 
 
 @pytest.mark.parametrize("name", ["processor.py", "processor/__init__.py"])
-def test_a_module_of_the_user_that_hides_the_processor_is_named(tmp_path: Path, name: str) -> None:
-    """As a project with sosw has one: Python would say that ``processor`` lacks a module that nobody has heard of."""
+def test_a_module_that_shadows_the_processor_is_named(tmp_path: Path, name: str) -> None:
+    """A project with sosw may have a ``processor``: Python would only report that it lacks an unknown module."""
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("from presign_siblings import run_job")
     command, environment = [sys.executable, "-c", "import processor"], os.environ | {"PYTHONPATH": str(REPOSITORY)}

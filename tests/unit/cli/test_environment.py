@@ -1,4 +1,4 @@
-"""The options that say how AWS is reached go before what the environment and the files say."""
+"""The connection options precede the environment and the configuration files."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def aws_settings() -> dict[str, str]:
-    """Return what the environment says of AWS."""
+    """Return the environment variables of AWS."""
     return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
 
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the test's own settings stand, and look that the command leaves them."""
+    """Set the test's own variables, and check that the command restores them."""
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
     before = aws_settings()
     yield
@@ -31,7 +31,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Write a config file with one profile of keys, and one of a role that takes the environment's."""
+    """Write a config file with one profile of keys, and one of a role that uses the environment's."""
     file = tmp_path / "config"
     file.write_text(
         "[profile work]\nregion = ap-south-1\nendpoint_url = http://127.0.0.1:2\n"
@@ -49,8 +49,8 @@ def signer() -> str:
 
 @pytest.mark.usefixtures("config")
 @pytest.mark.parametrize("name", ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"])
-def test_a_profile_goes_before_the_environments_credentials(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with the AWS CLI; boto3 alone would take the environment's, in a pod a role's."""
+def test_a_profile_precedes_the_environments_credentials(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the AWS CLI; boto3 alone would take the environment's, or a role's in a pod."""
     own = os.environ["AWS_ACCESS_KEY_ID"]
     with monkeypatch.context() as pod:
         for each in (name, "AWS_ROLE_ARN", "AWS_DEFAULT_PROFILE"):
@@ -62,15 +62,15 @@ def test_a_profile_goes_before_the_environments_credentials(name: str, monkeypat
 
 
 @pytest.mark.usefixtures("config")
-def test_a_profiles_role_takes_the_environments_credentials_where_it_says_so() -> None:
-    """``credential_source = Environment``, as CI runners have it: the profile goes before them, and needs them."""
+def test_a_profiles_role_uses_the_environments_credentials_where_configured() -> None:
+    """``credential_source = Environment``, as on CI runners: the profile precedes them, and needs them."""
     with environment.aws_environment("role"):
         assert session.session().get_credentials().method == "assume-role"  # type: ignore[union-attr]
 
 
 @pytest.mark.usefixtures("config")
-def test_a_variable_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a pipeline passes on what nobody has set; with an empty name of a bundle, botocore takes every certificate."""
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipeline passes on unset ones so; with an empty bundle, botocore would accept every certificate."""
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_PROFILE", "work")
     for name in ("AWS_DEFAULT_PROFILE", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
@@ -82,8 +82,8 @@ def test_a_variable_that_is_empty_is_none(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("settings")
-def test_an_endpoint_that_is_said_goes_before_every_configured_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As with the AWS CLI; what gives the credentials keeps its own endpoint."""
+def test_an_endpoint_option_precedes_every_configured_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with the AWS CLI; the services that give credentials keep their own endpoint."""
     others = {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:8"}
     for name, value in {**others, environment.IGNORE_ENDPOINTS: "true"}.items():
         monkeypatch.setenv(name, value)
@@ -98,7 +98,7 @@ def test_an_endpoint_that_is_said_goes_before_every_configured_one(monkeypatch: 
 
 @pytest.mark.usefixtures("config")
 def test_a_profile_of_the_files_signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Region and endpoint of it count too."""
+    """Its region and its endpoint count too."""
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     with environment.aws_environment("work", None, None):
@@ -109,7 +109,7 @@ def test_a_profile_of_the_files_signs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("settings")
 def test_the_region_is_found_where_the_aws_cli_finds_it() -> None:
-    """The option, AWS_REGION, AWS_DEFAULT_REGION."""
+    """From the option, AWS_REGION, AWS_DEFAULT_REGION."""
     with environment.aws_environment(None, None, None):
         assert connections.client("sqs").meta.region_name == "eu-central-1"
     with environment.aws_environment(None, "us-west-2", "http://127.0.0.1:1"):

@@ -1,4 +1,4 @@
-"""``export`` and ``verify`` as they are called, on a manifest in a file."""
+"""``export`` and ``verify`` by their command lines, on a manifest in a file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def call(folder: Path, lines: list[bytes], command: str, *arguments: str) -> Res
     return CliRunner().invoke(main, [command, str(path), *arguments])
 
 
-def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
+def test_a_warning_names_urls_that_share_a_file_name(tmp_path: Path) -> None:
     """On standard error: the list itself stays a list."""
     done = call(tmp_path, [line("a/x.pdf"), line("b/x.pdf")], "export")
     assert done.exit_code == 0
@@ -45,8 +45,8 @@ def test_urls_that_share_a_file_name_are_warned_of(tmp_path: Path) -> None:
     assert (done.stdout.splitlines(), done.stderr) == ([url("a/x.pdf"), url("b/y.pdf")], "")
 
 
-def test_what_is_exported_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) -> None:
-    """Also to standard output: a spreadsheet reads it as what its first bytes say."""
+def test_an_export_is_utf_8_whatever_the_terminals_encoding(tmp_path: Path) -> None:
+    """Also to standard output: a spreadsheet decodes it by its first bytes."""
     path = tmp_path / "manifest.jsonl"
     path.write_bytes(line("\u65e5\u672c.pdf"))
     done = CliRunner(charset="latin-1").invoke(main, ["export", str(path), "--as", "csv"])
@@ -57,7 +57,7 @@ def test_what_is_exported_is_utf_8_whatever_the_terminal_speaks(tmp_path: Path) 
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """Let no file have more than 100 bytes."""
+    """Limit every file to 100 bytes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
@@ -66,8 +66,8 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_full_disk_is_told_with_the_file_that_it_is_about(tmp_path: Path) -> None:
-    """The system tells an errno alone where an open file is written to."""
+def test_a_full_disk_is_reported_with_the_file_concerned(tmp_path: Path) -> None:
+    """The system gives only an errno when an open file is written to."""
     output = tmp_path / "links.csv"
     (tmp_path / "manifest.jsonl").write_bytes(b"".join(line(f"{number:03}.pdf") for number in range(50)))
     with full_disk():
@@ -76,60 +76,62 @@ def test_a_full_disk_is_told_with_the_file_that_it_is_about(tmp_path: Path) -> N
     assert not output.exists()
 
 
-def test_a_full_disk_names_the_copy_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python tries to write the last bytes once more as it closes the file, and told that without a name."""
+def test_a_full_disk_is_reported_with_the_copy_of_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python writes the last bytes once more when it closes the file, and raised the error without a name."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(200 * b"a")))
-    with full_disk(), pytest.raises(OSError, match="presign-siblings-") as told, copied(STDIN):
+    with full_disk(), pytest.raises(OSError, match="presign-siblings-") as raised, copied(STDIN):
         pass
-    assert told.value.strerror == "File too large"
+    assert raised.value.strerror == "File too large"
 
 
-def test_a_process_without_memory_says_what_to_lower(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lack_of_memory_is_reported_with_the_settings_to_lower(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As under a cluster's ulimit -v; it was a traceback."""
     monkeypatch.setattr("presign_siblings.cli.verify.verified", MagicMock(side_effect=MemoryError))
     done = call(tmp_path, [line("a")], "verify")
     assert (done.exit_code, done.stderr) == (1, f"presign-siblings: {NO_MEMORY}\n")
 
 
-def test_a_full_disk_names_the_piece_of_a_run(tmp_path: Path) -> None:
-    """So whoever reads it knows which disk."""
+def test_a_full_disk_is_reported_with_the_piece_of_a_run(tmp_path: Path) -> None:
+    """So the reader knows which disk."""
     pieces = FilePieceStore(tmp_path / "manifest.jsonl", "hop")
-    with full_disk(), pytest.raises(OSError, match="File too large") as told:
+    with full_disk(), pytest.raises(OSError, match="File too large") as raised:
         asyncio.run(put(pieces, b"x" * 200))
-    assert str(told.value.filename) == str(pieces.folder / "hop-000001")
+    assert str(raised.value.filename) == str(pieces.folder / "hop-000001")
 
 
 WEEK = "X-Amz-Date=20990401T063015Z&X-Amz-Expires=604800"
 
 
-def test_verify_promises_no_week_to_links_of_a_session(tmp_path: Path) -> None:
-    """It says that they die with it."""
+def test_verify_does_not_promise_a_week_for_links_of_a_session(tmp_path: Path) -> None:
+    """It reports that they expire with the session."""
     of_session = f"{WEEK}&X-Amz-Security-Token=abc&X-Amz-Signature=0"
     manifest = [line("a.pdf", url("a.pdf", query=of_session)), line("b.pdf", url("b.pdf", query=of_session))]
     done = call(tmp_path, manifest, "verify", "--sample", "0")
     assert done.exit_code == 0
     assert "2099-04-02T18:30:15Z at the latest: a session has signed 2, and they die with it" in done.stdout
     assert "2099-04-08" not in done.stdout
-    told = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
-    assert (told["expires_at"], told["ends_with_session"]) == ("2099-04-02T18:30:15Z", True)
+    report = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
+    assert (report["expires_at"], report["ends_with_session"]) == ("2099-04-02T18:30:15Z", True)
 
 
-def test_verify_gives_links_of_lasting_keys_their_week(tmp_path: Path) -> None:
+def test_verify_reports_a_week_for_links_of_lasting_keys(tmp_path: Path) -> None:
     """An IAM user's access key has no session."""
     own = [line("a.pdf", url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0"))]
-    told = json.loads(call(tmp_path, own, "verify", "--sample", "0", "--json").stdout)
-    assert (told["expires_at"], told["ends_with_session"]) == ("2099-04-08T06:30:15Z", False)
+    report = json.loads(call(tmp_path, own, "verify", "--sample", "0", "--json").stdout)
+    assert (report["expires_at"], report["ends_with_session"]) == ("2099-04-08T06:30:15Z", False)
 
 
-def test_verify_says_that_a_session_is_over_when_none_lasts_so_long(tmp_path: Path) -> None:
-    """Although the URL itself says otherwise; another store's session may last, so its answer decides."""
+def test_verify_reports_a_session_as_over_after_the_longest_possible_one(tmp_path: Path) -> None:
+    """Although the URL itself claims more; another store's session may last, so its answer decides."""
     long = "X-Amz-Date=20200101T000000Z&X-Amz-Expires=4000000&X-Amz-Security-Token=a&X-Amz-Signature=0"
     done = call(tmp_path, [line("a.pdf", url("a.pdf", query=long))], "verify", "--sample", "0")
     assert "dead for" in done.stdout
 
 
-def test_verify_tells_archived_objects(tmp_path: Path) -> None:
-    """Where the lines hold the storage class."""
+def test_verify_reports_archived_objects(tmp_path: Path) -> None:
+    """If the lines have the storage class."""
     entry = {"key": "a.pdf", "storage_class": "DEEP_ARCHIVE", "url": url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0")}
     done = call(tmp_path, [json.dumps(entry).encode() + b"\n"], "verify", "--sample", "0")
     assert done.exit_code == 0
@@ -137,39 +139,39 @@ def test_verify_tells_archived_objects(tmp_path: Path) -> None:
 
 
 def test_a_dry_export_counts_and_writes_nothing(tmp_path: Path) -> None:
-    """The bytes are those of the real one; a file that is there is refused as by that."""
+    """The bytes are those of the real export; an existing file is refused as by that."""
     lines, output = [line("a/x.pdf"), line("b/x.pdf")], tmp_path / "links.txt"
     dry = call(tmp_path, lines, "export", "--output", str(output), "--dry-run", "--json")
-    told = json.loads(dry.stdout)
+    report = json.loads(dry.stdout)
     assert not output.exists()
     real = call(tmp_path, lines, "export", "--output", str(output), "--json")
-    assert told == {"dry_run": True, "bytes": output.stat().st_size} | json.loads(real.stdout)
+    assert report == {"dry_run": True, "bytes": output.stat().st_size} | json.loads(real.stdout)
     assert dry.stderr == real.stderr
     for more in ("--dry-run", "--quiet"):
         assert call(tmp_path, lines, "export", "--output", str(output), more).exit_code == 2
     shown = call(tmp_path, lines, "export", "--dry-run")
-    assert shown.stdout == f"standard output: 2 URLs would be written ({told['bytes']:,} bytes)\n"
+    assert shown.stdout == f"standard output: 2 URLs would be written ({report['bytes']:,} bytes)\n"
 
 
-@pytest.mark.parametrize(("form", "is_told"), [("urls", True), ("html", True), ("curl", False), ("script", False)])
-def test_links_that_programs_change_are_warned_of(tmp_path: Path, form: str, *, is_told: bool) -> None:
-    """Where the form is read by programs that change them."""
+@pytest.mark.parametrize(("form", "is_warned"), [("urls", True), ("html", True), ("curl", False), ("script", False)])
+def test_a_warning_names_links_that_programs_change(tmp_path: Path, form: str, *, is_warned: bool) -> None:
+    """For forms that such programs read."""
     done = call(tmp_path, [line("a/../x.pdf"), line("b.pdf")], "export", "--as", form)
-    assert ("1 key has . or .. as a path segment" in done.stderr) == is_told
+    assert ("1 key has . or .. as a path segment" in done.stderr) == is_warned
 
 
-@pytest.mark.parametrize(("form", "count", "is_told"), [("html", 3, True), ("html", 2, False), ("csv", 3, False)])
-def test_a_page_that_a_browser_hardly_opens_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, count: int, *, is_told: bool
+@pytest.mark.parametrize(("form", "count", "is_warned"), [("html", 3, True), ("html", 2, False), ("csv", 3, False)])
+def test_a_page_too_large_for_a_browser_causes_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, count: int, *, is_warned: bool
 ) -> None:
-    """The job's own page is left out there, with a warning; the same from a manifest came without a word."""
+    """A job leaves such a page out, with a warning; the same page from a manifest came without one."""
     monkeypatch.setattr("presign_siblings.cli.export.MOST_FILES", 2)
     done = call(tmp_path, [line(f"{number}.pdf") for number in range(count)], "export", "--as", form)
-    assert ("a page of more than 2 files may be too large for a browser" in done.stderr) is is_told
+    assert ("a page of more than 2 files may be too large for a browser" in done.stderr) is is_warned
 
 
-def test_verify_tells_links_that_clients_change_or_refuse(tmp_path: Path) -> None:
-    """They are the manifest's own, and nothing is wrong with them but the clients."""
+def test_verify_reports_links_that_clients_change_or_refuse(tmp_path: Path) -> None:
+    """They are the manifest's own: only the clients are at fault."""
     query = f"{WEEK}&x={'x' * 8192}&X-Amz-Signature=0"
     manifest = [line("../a.pdf", url("../a.pdf", query=f"{WEEK}&X-Amz-Signature=0")), line("b", url("b", query=query))]
     done = call(tmp_path, manifest, "verify", "--sample", "0")

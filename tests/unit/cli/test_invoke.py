@@ -1,4 +1,4 @@
-"""How a command ends that waits for a job."""
+"""The end of a command that waits for a job."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ RUN = run_of()
 
 
 @pytest.mark.parametrize(("count", "allow_empty", "code"), [(0, False, 3), (0, True, 0), (5, False, 0)])
-def test_a_manifest_without_a_key_ends_otherwise(
+def test_an_empty_manifest_has_an_exit_code_of_its_own(
     count: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, allow_empty: bool
 ) -> None:
-    """A script that waits sees it, and the function's own sentence."""
+    """A waiting script sees it, and prints the function's own sentence."""
     line: dict[str, Any] = {"event": "complete", "job_id": "j", "count": count, "warning": "empty_manifest: no key"}
     monkeypatch.setattr(start, "follow", lambda *_: iter([line]))
     options = {"follow": False, "url": False, "page_url": False, "timeout": None, "allow_empty": allow_empty}
@@ -48,10 +48,10 @@ def test_a_manifest_without_a_key_ends_otherwise(
 @pytest.mark.parametrize(
     ("as_json", "asked"), [(True, ["page_url"]), (False, ["page_url"]), (False, ["url", "page_url"])]
 )
-def test_a_link_to_the_page_is_for_the_recipient(
+def test_a_link_to_the_page_is_printed_for_the_recipient(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[str], *, as_json: bool
 ) -> None:
-    """Alone on standard output, or behind that of the manifest."""
+    """Alone on standard output, or after that of the manifest."""
     monkeypatch.setattr(start, "follow", lambda *_: iter([{"event": "complete", "job_id": "j", "count": 5}]))
     monkeypatch.setattr(console.Terminal, "client", lambda *_: MagicMock())
     monkeypatch.setattr(invoke, "Jobs", MagicMock())
@@ -62,21 +62,21 @@ def test_a_link_to_the_page_is_for_the_recipient(
     with pytest.raises(SystemExit) as left:
         finish(console.Terminal(json=as_json), DEPLOYED, Started("r", "k", NOW), cast("Tail", object()), options)
     assert left.value.code == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     if as_json:
-        assert json.loads(said)["page_url"] == "https://page"
+        assert json.loads(output)["page_url"] == "https://page"
     else:
-        assert said.splitlines() == ["https://manifest"] * waited["url"] + ["https://page"]
+        assert output.splitlines() == ["https://manifest"] * waited["url"] + ["https://page"]
 
 
-def test_a_job_without_a_page_says_so() -> None:
-    """It was not asked for one, or holds more files than a page may."""
+def test_a_job_without_a_page_reports_the_cause() -> None:
+    """None was requested, or the job has more files than a page may have."""
     with pytest.raises(CommandError, match="has no page beside its manifest: --fresh --page"):
         page_url(JobSnapshot(record_of(COMPLETE, result={"count": 5}), NOW), NOW)
 
 
-def test_the_page_is_the_jobs_own_whatever_its_record_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may write the jobs table may not choose what somebody with more rights signs: the desk, or the function."""
+def test_the_signed_page_is_the_jobs_own_whatever_its_record_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer of the jobs table must not choose what the function, or an operator with more rights, signs."""
     record = record_of(COMPLETE, result={"page_key": "private/salaries.pdf"})
     own, signed = record.place.job.page_key(record.job_id), list[str]()
 
@@ -96,19 +96,19 @@ def test_the_page_is_the_jobs_own_whatever_its_record_says(monkeypatch: pytest.M
 
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
-    """Let every client be one fake, and the function be there."""
+    """Make every client one fake, with an existing function."""
     fake = MagicMock()
     monkeypatch.setattr(console.Terminal, "client", lambda *_: fake)
     monkeypatch.setattr(console.Terminal, "deployed", lambda *_: DEPLOYED)
     return fake
 
 
-def test_a_dry_invoke_says_what_it_would_send_and_sends_nothing(functions: MagicMock) -> None:
-    """By the function's own rules: a wrong field is refused too."""
+def test_a_dry_invoke_prints_its_event_and_sends_nothing(functions: MagicMock) -> None:
+    """By the function's own rules: an invalid field is refused too."""
     called = ["invoke", "s3://reports/2026/", "--suffix", ".csv", "--dry-run"]
-    told = json.loads(CliRunner().invoke(main, [*called, "--json"]).stdout)
-    assert told["event"] == {"bucket": "reports", "prefix": "2026/", "suffix": ".csv"}
-    assert (told["dry_run"], told["function"]) == (True, DEPLOYED.named)
+    report = json.loads(CliRunner().invoke(main, [*called, "--json"]).stdout)
+    assert report["event"] == {"bucket": "reports", "prefix": "2026/", "suffix": ".csv"}
+    assert (report["dry_run"], report["function"]) == (True, DEPLOYED.named)
     assert "would get job" in CliRunner().invoke(main, called).stdout
     functions.invoke.assert_not_called()
 
@@ -129,8 +129,8 @@ RESUME, SIBLING = STOPPED.to_resume(), STOPPED.to_payload()
         {"timestamp": "2026-04-01T00:00:00Z", "requestPayload": {"chain": SIBLING, "task_token": "t0ken"}},
     ],
 )
-def test_whatever_the_function_can_read_may_be_sent(functions: MagicMock, event: dict[str, Any]) -> None:
-    """A resume payload, as the command's own example has it, was refused; so was a record of the on-failure queue."""
+def test_invoke_accepts_every_event_that_the_function_reads(functions: MagicMock, event: dict[str, Any]) -> None:
+    """A resume payload as in the command's own example was refused; so was a record of the on-failure queue."""
     functions.invoke.return_value = {"StatusCode": 202, "ResponseMetadata": {"RequestId": "r", "HTTPHeaders": {}}}
     called = ["invoke", "--event", json.dumps(event), "--json"]
     result = CliRunner().invoke(main, called)
@@ -139,15 +139,13 @@ def test_whatever_the_function_can_read_may_be_sent(functions: MagicMock, event:
     assert "t0ken" not in CliRunner().invoke(main, [*called, "--dry-run"]).output
 
 
-def test_a_dry_resume_says_what_it_would_send_and_sends_nothing(
-    functions: MagicMock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The stop flag stays too."""
+def test_a_dry_resume_prints_its_event_and_sends_nothing(functions: MagicMock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stop flag stays set."""
     jobs = MagicMock()
     jobs.find.return_value.record.job_key = "3f2a"
     monkeypatch.setattr(invoke, "Jobs", lambda *_: jobs)
     monkeypatch.setattr(start, "resume_payload", lambda *_: {"job_id": "j", "hop": 3})
-    told = json.loads(CliRunner().invoke(main, ["resume", "3f2a", "--dry-run", "--json"]).stdout)
-    assert (told["job_key"], told["event"]) == ("3f2a", {"job_id": "j", "hop": 3})
+    report = json.loads(CliRunner().invoke(main, ["resume", "3f2a", "--dry-run", "--json"]).stdout)
+    assert (report["job_key"], report["event"]) == ("3f2a", {"job_id": "j", "hop": 3})
     functions.invoke.assert_not_called()
     jobs.set_stop.assert_not_called()

@@ -16,7 +16,7 @@ ARN = "arn:aws:s3:eu-west-1:123456789012:accesspoint/readers"
 
 
 def given(*arguments: str) -> dict[str, object]:
-    """Return the event's fields that some options give beside a bucket."""
+    """Return the event's fields that the given options set beside a bucket."""
 
     @click.command()
     @field_options
@@ -27,15 +27,15 @@ def given(*arguments: str) -> dict[str, object]:
     return fields
 
 
-def test_prefixes_and_lists_of_keys_stand_in_the_place_of_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prefixes_and_lists_of_keys_replace_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     """A path is a file of this machine, which a deployed function refuses."""
     monkeypatch.chdir("/")
     assert given("--prefixes", "a/", "--prefixes", "b/") == {"bucket": "reports", "prefixes": ("a/", "b/")}
     assert given("--keys-from", "s3://lists/today.csv") == {"bucket": "reports", "keys_from": "s3://lists/today.csv"}
-    told = given("--keys-from", "keys.txt")
-    assert told == {"bucket": "reports", "keys_from": f"file://{Path('/keys.txt').resolve()}"}
+    fields = given("--keys-from", "keys.txt")
+    assert fields == {"bucket": "reports", "keys_from": f"file://{Path('/keys.txt').resolve()}"}
     with pytest.raises(InvalidEventError, match="s3://bucket/key"):
-        job_of(keys_from=told["keys_from"])
+        job_of(keys_from=fields["keys_from"])
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_prefixes_and_lists_of_keys_stand_in_the_place_of_the_prefix(monkeypatch
         ("s3://readers-abc123-s3alias/2026/", "readers-abc123-s3alias", "2026/"),
     ],
 )
-def test_an_access_point_stands_in_a_buckets_place(written: str, bucket: str, key: str) -> None:
-    """Its ARN holds a slash; an alias is a name like any."""
+def test_an_access_point_may_replace_the_bucket(written: str, bucket: str, key: str) -> None:
+    """Its ARN has a slash; its alias is an ordinary name."""
     assert S3Place.parse(written) == S3Place(bucket, key)
 
 
 @pytest.mark.parametrize("bucket", [ARN, "readers-abc123-s3alias"])
-def test_behind_an_access_point_may_lie_the_bucket_of_the_manifests(bucket: str) -> None:
+def test_the_bucket_of_the_manifests_may_be_behind_an_access_point(bucket: str) -> None:
     """So keys under their prefix are never listed there."""
-    with pytest.raises(InvalidEventError, match="where manifests lie"):
+    with pytest.raises(InvalidEventError, match="where manifests are"):
         job_of(bucket=bucket, manifest_bucket="reports", prefix="manifests/")

@@ -1,4 +1,4 @@
-"""Whoever owns the bucket of the package can give the function other code."""
+"""The owner of the package's bucket could give the function other code."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ACCOUNT = "123456789012"
 
 
 def s3(code: str | None = None) -> Any:
-    """Return a client of S3, which refuses with a code."""
+    """Return a client of S3, which refuses with the given code, if any."""
     refusal = None if code is None else ClientError({"Error": {"Code": code}}, "PutObject")
     return Mock(put_object=Mock(side_effect=refusal))
 
 
-def test_a_bucket_of_a_name_that_others_know_must_be_the_accounts_own(tmp_path: Path) -> None:
-    """Somebody else may have made it: S3 then refuses what is put there."""
+def test_a_code_bucket_with_a_predictable_name_must_belong_to_the_account(tmp_path: Path) -> None:
+    """Another account may have created it: S3 then refuses the upload."""
     archive, client = tmp_path / "a.zip", s3()
     archive.write_bytes(b"zip")
     deploy.upload(client, f"sosw-s3-{ACCOUNT}", archive, ACCOUNT)
@@ -42,10 +42,10 @@ def test_a_bucket_of_a_name_that_others_know_must_be_the_accounts_own(tmp_path: 
 
 
 @pytest.mark.parametrize(("options", "owner"), [((), ACCOUNT), (("--code-bucket", "artifacts"), None)])
-def test_the_owner_is_asked_for_where_nobody_has_named_the_bucket(
+def test_the_owner_is_checked_unless_the_bucket_is_named(
     options: tuple[str, ...], owner: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A bucket that is named may be that of another account, as one for all artifacts of a company."""
+    """A named bucket may be another account's, such as a company's one for all artifacts."""
     put = Mock(side_effect=DeployError("enough"))
     client = Mock()
     client.get_caller_identity.return_value = {"Account": ACCOUNT}

@@ -1,4 +1,4 @@
-"""What a deployment of several chains refuses before anything is made, and where a long template goes."""
+"""What a deployment refuses before it changes anything, and the place of a long template."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from presign_siblings.deploy.stacks import DeployError
 
 
 class NoStack:
-    """A CloudFormation client of an account without the stack; whatever else is asked for fails the test."""
+    """A CloudFormation client of an account without the stack; any other request fails the test."""
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         return {"Stacks": [{"StackStatus": "REVIEW_IN_PROGRESS"}]}
@@ -27,7 +27,7 @@ class NoStack:
         ({"Chains": "2", "CreateStateMachine": "false"}, "CreateStateMachine"),
     ],
 )
-def test_chains_that_the_stack_cannot_carry_are_refused(parameters: dict[str, str], named: str) -> None:
+def test_more_chains_than_the_stack_can_carry_are_refused(parameters: dict[str, str], named: str) -> None:
     """By name, and before a change set is made."""
     given = {"ReservedConcurrency": "5", **({"ReservedConcurrency": "3"} if parameters == {"Chains": "4"} else {})}
     with pytest.raises(DeployError, match=named):
@@ -44,7 +44,7 @@ def test_chains_that_the_stack_cannot_carry_are_refused(parameters: dict[str, st
     ],
 )
 def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str], named: str) -> None:
-    """It comes when the links at the stable key are dead already, or never; nothing would say so."""
+    """It would come after the links at the stable key have expired, or never, without any notice."""
     given = {"ReservedConcurrency": "5", "ManifestKey": "manifests/latest.jsonl", **parameters}
     with pytest.raises(DeployError, match=f"RefreshHours is .*{named}"):
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
@@ -53,7 +53,7 @@ def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str],
 
 
 def test_more_environment_than_lambda_takes_is_refused() -> None:
-    """CloudFormation tells it after minutes, and rolls back."""
+    """CloudFormation reports it after minutes, and rolls back."""
     many = ",".join(f"inbox/customers/{number:04}/" for number in range(200))
     with pytest.raises(DeployError, match=r"environment has 5,\d\d\d bytes, of which PREFIXES takes the most"):
         check({**defaults(), "Prefixes": many})
@@ -72,7 +72,7 @@ def test_more_environment_than_lambda_takes_is_refused() -> None:
     ],
 )
 def test_pdfs_among_the_manifests_are_refused(given: dict[str, str], *, fits: bool) -> None:
-    """No job lists them, and the rule that removes manifests removed the PDFs after eight days."""
+    """No job lists them, and the lifecycle rule for manifests deleted them after eight days."""
     parameters = {**defaults(), "BucketName": "pdfs", "ManifestPrefix": "reports/", **given}
     if fits:
         check(parameters)
@@ -90,15 +90,15 @@ def test_a_date_without_an_allowed_prefix_is_refused(prefix: str, proposed: str)
 
 
 def test_subnets_without_a_security_group_are_refused() -> None:
-    """Lambda makes no function of them, minutes later."""
+    """Lambda refuses them, minutes later."""
     given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}
     with pytest.raises(DeployError, match=r"SubnetIds is subnet-1,subnet-2: it needs SecurityGroupIds"):
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
     check({**defaults(), **given, "SecurityGroupIds": "sg-1"})
 
 
-def test_a_template_that_is_too_long_for_a_request_lies_beside_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under the digest of its content, so that no deployment sees another's."""
+def test_a_template_too_long_for_a_request_is_put_next_to_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the digest of its content, so no deployment uses another's."""
     put: list[dict[str, Any]] = []
     s3 = SimpleNamespace(
         meta=SimpleNamespace(endpoint_url="https://s3.eu-west-1.amazonaws.com"),

@@ -1,4 +1,4 @@
-"""The policy of whoever deploys allows what a deployment does: its own calls, and CloudFormation's in its name."""
+"""The deployer's policy allows a deployment's own calls, and those that CloudFormation makes in its name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 POLICY = json.loads((REPOSITORY / "docs" / "reference" / "deployer-policy.json").read_text(encoding="utf-8"))
 ALLOWED = {action for each in POLICY["Statement"] for action in each["Action"]}
 CLIENTS = {"s3": "s3", "cloudformation": "cloudformation", "functions": "lambda"}
-# IAM's names where they are not the API's.
+# IAM's names that differ from the API's.
 OTHERWISE = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -28,7 +28,7 @@ OTHERWISE = {
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
     "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
 }
-# What CloudFormation calls first for a resource of each type, as its registry lists it.
+# The first call of CloudFormation for a resource of each type, from its registry.
 CREATES = {
     "AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm",
     "AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard",
@@ -49,8 +49,8 @@ CREATES = {
     "AWS::Scheduler::Schedule": "scheduler:CreateSchedule",
     "AWS::StepFunctions::StateMachine": "states:CreateStateMachine",
 }
-# What it calls besides, as its registry lists it for the properties that the template sets: to look at what it made, to
-# change it, to delete it and to take it back.
+# Further calls, from its registry, for the properties that the template sets: to check, to change and to delete the
+# resource, and to roll it back.
 BESIDES = {
     "AWS::DynamoDB::Table": ("dynamodb:DescribeContributorInsights", "dynamodb:DescribeKinesisStreamingDestination"),
     "AWS::IAM::Role": (
@@ -97,52 +97,52 @@ def calls() -> Iterator[tuple[str, str]]:
 
 
 def needed() -> set[str]:
-    """Return IAM's names of the calls; a call that is added is a right that is added."""
+    """Return IAM's names of the calls: a new call needs a new right."""
     known = {service: operations(service) for service in CLIENTS.values()}
     made = {f"{service}:{known[service][method]}" for service, method in calls() if method in known[service]}
     return {OTHERWISE.get(name, name) for name in made}
 
 
 def test_every_call_of_the_deployment_is_allowed() -> None:
-    """Found in its source."""
+    """The calls are found in its source."""
     assert {"s3:PutObject", "lambda:PublishVersion", "cloudformation:CreateChangeSet"} <= needed()
     assert needed() - ALLOWED == set()
 
 
 @pytest.mark.parametrize("bucket", ["BUCKET", "CODE_BUCKET", "MANIFEST_BUCKET"])
-def test_every_bucket_may_be_looked_at(bucket: str) -> None:
-    """--merge-lifecycle was refused on a bucket of manifests that exists, and so the manifests stayed for ever."""
+def test_every_bucket_may_be_checked(bucket: str) -> None:
+    """--merge-lifecycle was refused on an existing bucket of manifests, so the manifests stayed for ever."""
     granted = [each["Action"] for each in POLICY["Statement"] if f"arn:aws:s3:::{bucket}" in each["Resource"]]
     looks = {action for action in needed() if action.startswith("s3:")} - {"s3:PutObject"}
     assert looks <= set().union(*granted)
 
 
 def test_cloudformation_may_make_every_resource_of_the_template() -> None:
-    """It acts with the rights of whoever calls it."""
+    """It acts with the caller's rights."""
     types = {each["Type"] for each in template.load()["Resources"].values()}
     assert types == CREATES.keys()
     assert {CREATES[each] for each in types} - ALLOWED == set()
 
 
-def test_cloudformation_may_also_change_and_delete_what_it_has_made() -> None:
-    """A creation that fails takes everything back: without these rights the stack can neither stay nor go."""
+def test_cloudformation_may_also_change_and_delete_its_resources() -> None:
+    """A failed creation is rolled back: without these rights the stack can neither stay nor go."""
     assert BESIDES.keys() <= CREATES.keys()
     assert {action for each in BESIDES.values() for action in each} - ALLOWED == set()
 
 
-def test_whoever_may_tag_may_take_the_tag_away() -> None:
-    """A deployment that names other tags takes those of the last one away."""
+def test_every_right_to_tag_comes_with_the_right_to_untag() -> None:
+    """A deployment with other tags removes those of the last one."""
     tags = {action for action in ALLOWED if ":Tag" in action}
     assert {action.replace(":Tag", ":Untag") for action in tags} - ALLOWED == set()
 
 
 def test_the_mapping_of_the_queue_may_be_tagged() -> None:
-    """The stack's tags go onto it too, and its ARN is not the function's."""
+    """It gets the stack's tags too, and its ARN is not the function's."""
     tagged = [each["Resource"] for each in POLICY["Statement"] if "lambda:TagResource" in each["Action"]]
     assert "arn:aws:lambda:*:ACCOUNT:event-source-mapping:*" in tagged
 
 
-def test_the_roles_are_those_of_the_template() -> None:
+def test_the_policy_names_only_the_roles_of_the_template() -> None:
     """A role of another name could be given any right, and passed on."""
     roles = (each["Properties"] for each in template.load()["Resources"].values() if each["Type"] == "AWS::IAM::Role")
     named, services = set[str](), set[str]()
@@ -156,7 +156,7 @@ def test_the_roles_are_those_of_the_template() -> None:
 
 
 @pytest.mark.parametrize("statement", POLICY["Statement"], ids=lambda each: each["Sid"])
-def test_only_what_knows_no_name_is_allowed_everywhere(statement: dict[str, Any]) -> None:
+def test_only_actions_without_resource_names_are_allowed_on_all_resources(statement: dict[str, Any]) -> None:
     """Sorted, each once, no action with a wildcard."""
     actions = statement["Action"]
     assert actions == sorted(set(actions))
@@ -164,7 +164,7 @@ def test_only_what_knows_no_name_is_allowed_everywhere(statement: dict[str, Any]
     assert (statement["Resource"] == "*" and "Condition" not in statement) is (statement["Sid"] == "WhatKnowsNoName")
 
 
-def test_what_changes_something_of_others_is_allowed_nowhere_but_by_name() -> None:
-    """Whoever deployed this stack could delete each alarm, dashboard and queue's mapping of the account."""
+def test_no_action_that_changes_resources_is_allowed_on_all_of_them() -> None:
+    """A deployer of this stack could delete every alarm, dashboard and queue mapping of the account."""
     (everywhere,) = (each["Action"] for each in POLICY["Statement"] if each["Sid"] == "WhatKnowsNoName")
     assert [each for each in everywhere if ":Get" not in each and ":Describe" not in each] == ["sns:Unsubscribe"]

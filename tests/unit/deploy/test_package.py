@@ -1,4 +1,4 @@
-"""The Lambda zip: what goes in, and that the same input gives the same bytes."""
+"""The Lambda zip: its contents, and the same bytes from the same input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _tree(root: Path, *names: str) -> Path:
     return root
 
 
-def test_pruning_keeps_what_runs_and_what_others_read(tmp_path: Path) -> None:
+def test_pruning_keeps_the_files_that_run_and_that_others_read(tmp_path: Path) -> None:
     """Code, data, versions and licences stay; command lines, tests, stubs, sources and pip's own files go."""
     kept = {
         "sosw/app.py",
@@ -71,13 +71,13 @@ def test_the_same_tree_gives_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_the_deployed_package_is_for_the_stacks_runtime_and_architecture() -> None:
-    """Only wheels, since nothing can be compiled for another machine."""
+    """Only wheels, since pip can compile nothing for another machine."""
     options = package.deployment().options
     assert {"--only-binary=:all:", "--python-version=3.13", "--platform=manylinux2014_aarch64"} <= set(options)
 
 
-def test_byte_code_is_that_of_the_runtime_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The Python that runs this, or one of the PATH that says its version; a shim of pyenv may start nothing."""
+def test_byte_code_is_of_the_runtimes_python_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current Python, or one of the PATH that reports the version; a shim of pyenv may start none."""
     own = f"python{sys.version_info.major}.{sys.version_info.minor}"
     assert package.interpreter(own) == Path(sys.executable)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -88,8 +88,8 @@ def test_byte_code_is_that_of_the_runtime_or_none(tmp_path: Path, monkeypatch: p
         assert package.interpreter("python3.99") == found
 
 
-def test_byte_code_lies_beside_every_source_and_is_the_same_each_time(tmp_path: Path) -> None:
-    """The digest of a zip is the key of the function's code; a cold start compiles what it finds no byte code of."""
+def test_byte_code_is_next_to_every_source_and_the_same_each_time(tmp_path: Path) -> None:
+    """The zip's digest is the key of the function's code; a cold start compiles every source without byte code."""
     target = replace(package.deployment(), compiler=Path(sys.executable))
     made = []
     for name in ("first", "second"):
@@ -101,7 +101,7 @@ def test_byte_code_lies_beside_every_source_and_is_the_same_each_time(tmp_path: 
         package._compile(target, tree)
         found = {path.relative_to(tree).as_posix(): path.read_bytes() for path in tree.rglob("*.pyc")}
         assert len(found) == 2
-        # PEP 552: flags of 1, a hash that is not compared with the source.
+        # PEP 552: flags of 1 mean a hash that is not compared with the source.
         assert {content[4:8] for content in found.values()} == {b"\x01\0\0\0"}
         made.append(found)
     assert made[0] == made[1]
@@ -110,7 +110,7 @@ def test_byte_code_lies_beside_every_source_and_is_the_same_each_time(tmp_path: 
 
 
 def test_every_package_of_the_lambda_is_pinned() -> None:
-    """Pip resolves nothing when it packages: the lock must be the whole closure, each file by its hash."""
+    """Pip resolves nothing when it packages: the lock must be the whole closure, each file with its hash."""
     for lock in targets.LOCKS.values():
         entries = re.split(r"\n(?=\S)", lock.read_text())
         assert len(entries) > 20
@@ -118,7 +118,7 @@ def test_every_package_of_the_lambda_is_pinned() -> None:
 
 
 def test_the_locks_name_the_same_versions() -> None:
-    """What the tests ran with is what is deployed, and both majors of sosw stand on the same packages."""
+    """The tested packages are the deployed ones, and both majors of sosw use the same."""
 
     def versions(lock: Path) -> set[str]:
         return set(re.findall(r"^\S+==\S+", lock.read_text(), re.MULTILINE))
@@ -130,15 +130,15 @@ def test_the_locks_name_the_same_versions() -> None:
     assert three <= versions(requirements / "sosw3.txt")
 
 
-def test_sosw_3_is_not_packaged_for_a_python_that_it_refuses() -> None:
-    """Said before pip is asked."""
+def test_sosw_3_is_not_packaged_for_a_python_that_it_does_not_support() -> None:
+    """The refusal comes before pip runs."""
     assert package.deployment("x86_64", "python3.12", "3").name == "x86_64-python3.12-sosw3"
     with pytest.raises(DeployError, match="sosw 3 needs"):
         package.deployment(runtime="python3.11", sosw="3")
 
 
 def test_the_models_that_the_function_needs_stay_in_the_package() -> None:
-    """Every service of the processor's own clients, and those of sosw's config row."""
+    """For every service of the processor's own clients, and those of sosw's config row."""
     source = "\n".join(path.read_text() for path in (REPOSITORY / "processor").rglob("*.py"))
     used = {name for name in ("s3", "lambda", "events", "cloudwatch", "dynamodb", "sts") if f'"{name}"' in source}
     assert {"s3", "lambda", "events", "cloudwatch"} <= used <= archive.SERVICES

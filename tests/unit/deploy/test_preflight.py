@@ -1,4 +1,4 @@
-"""What a deployment would fail of is told before anything is built or changed."""
+"""What would make a deployment fail is reported before anything is built or changed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def refused(code: str, headers: dict[str, str] | None = None) -> ClientError:
 
 
 class Account:
-    """S3 and Lambda of an account in eu-west-1, which holds one bucket with one object, and one function."""
+    """S3 and Lambda of an account in eu-west-1, with one bucket of one object, and one function."""
 
     meta = SimpleNamespace(region_name="eu-west-1")
 
@@ -62,102 +62,106 @@ class Account:
         return {"ReservedConcurrentExecutions": self.reserved}
 
 
-def look(account: Account, *, allow_empty: bool = False, stands: bool = False, **parameters: Any) -> list[str]:
-    """Look at a deployment; return the notes."""
+def notes_of(account: Account, *, allow_empty: bool = False, exists: bool = False, **parameters: Any) -> list[str]:
+    """Check a deployment; return the notes."""
     now = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", "AlarmEmail": "a@b", **parameters}
     clients: Any = account
-    return preflight.Preflight(clients, clients, now, now if stands else None).check(allow_empty=allow_empty)
+    return preflight.Preflight(clients, clients, now, now if exists else None).check(allow_empty=allow_empty)
 
 
-def test_what_will_work_is_not_spoken_of() -> None:
-    """Dates in a prefix are filled in at each run."""
-    assert look(Account(), Prefix="inbox/{yyyy}/") == []
-    assert look(Account(), Prefix="nothing/", allow_empty=True) == []
+def test_a_deployment_that_will_work_has_no_notes() -> None:
+    """Dates in a prefix are resolved at each run."""
+    assert notes_of(Account(), Prefix="inbox/{yyyy}/") == []
+    assert notes_of(Account(), Prefix="nothing/", allow_empty=True) == []
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "reason"),
     [
         ({"BucketName": "nobody"}, "there is no bucket nobody (--bucket)"),
         ({"CodeBucket": "nobody"}, "there is no bucket nobody (--code-bucket)"),
         ({"ManifestBucket": "nobody"}, "there is no bucket nobody (--set ManifestBucket)"),
-        ({"BucketName": "far"}, "bucket far (--bucket) lies in us-west-2, and the stack goes to eu-west-1: add"),
-        ({"CodeBucket": "far"}, "bucket far (--code-bucket) lies in us-west-2"),
+        ({"BucketName": "far"}, "bucket far (--bucket) is in us-west-2, and the stack goes to eu-west-1: add"),
+        ({"CodeBucket": "far"}, "bucket far (--code-bucket) is in us-west-2"),
         ({"Prefix": "inobx/"}, "s3://reports/inobx/ holds no object (--prefix); --allow-empty deploys all the same"),
         ({"ReservedConcurrency": "901"}, "ReservedConcurrency is 901, and the account has 900 to reserve"),
     ],
 )  # fmt: skip
-def test_what_would_fail_is_told_with_its_option(parameters: dict[str, Any], told: str) -> None:
-    """And that nothing has happened."""
+def test_what_would_fail_is_reported_with_its_option(parameters: dict[str, Any], reason: str) -> None:
+    """The message says that nothing was changed."""
     with pytest.raises(DeployError) as error:
-        look(Account(), **parameters)
+        notes_of(Account(), **parameters)
     assert str(error.value).startswith("nothing was built or changed: ")
-    assert told in str(error.value)
+    assert reason in str(error.value)
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
-    """Nobody likes to repair one after the other."""
-    with pytest.raises(DeployError, match="no bucket nobody .*; .*far .* lies in us-west-2"):
-        look(Account(), BucketName="nobody", CodeBucket="far")
+def test_all_faults_are_reported_at_once() -> None:
+    """Repairing them one by one would take several runs."""
+    with pytest.raises(DeployError, match="no bucket nobody .*; .*far .* is in us-west-2"):
+        notes_of(Account(), BucketName="nobody", CodeBucket="far")
 
 
-def test_alarms_that_tell_nobody_are_noted() -> None:
+def test_alarms_without_a_recipient_are_noted() -> None:
     """Neither an address nor a topic."""
-    assert look(Account(), AlarmEmail="") == ["alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."]
-    assert look(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
+    assert notes_of(Account(), AlarmEmail="") == [
+        "alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."
+    ]
+    assert notes_of(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
 
 
 def test_a_key_that_the_role_may_not_use_is_noted() -> None:
-    """What a bucket is encrypted with, no listing tells: every link would answer 403, and the manifest be complete."""
+    """No listing shows a bucket's key: every link would answer 403, though the manifest is complete."""
     account, key = Account(), "arn:aws:kms:eu-west-1:000000000000:key/1"
     account.keys["reports"] = key
-    pdfs, manifests = look(account)
+    pdfs, manifests = notes_of(account)
     assert (key in pdfs, "--set PdfKmsKeyArn" in pdfs, "answer 403" in pdfs) == (True, True, True)
     assert ("--set ManifestKmsKeyArn" in manifests, "can be written" in manifests) == (True, True)
-    assert look(account, PdfKmsKeyArn=key, ManifestKmsKeyArn=key) == []
-    assert len(look(account, ManifestBucket="artifacts")) == 1
+    assert notes_of(account, PdfKmsKeyArn=key, ManifestKmsKeyArn=key) == []
+    assert len(notes_of(account, ManifestBucket="artifacts")) == 1
     for known in ("alias/aws/s3", "arn:aws:kms:eu-west-1:000000000000:alias/aws/s3", ""):
         account.keys["reports"] = known
-        assert look(account) == []
+        assert notes_of(account) == []
 
 
 def test_a_new_account_has_too_little_to_reserve() -> None:
-    """10 in all, of which Lambda keeps more."""
+    """It has 10 in all, and Lambda keeps more than that unreserved."""
     with pytest.raises(DeployError, match="the account has 0 to reserve in this region"):
-        look(Account(free=10))
+        notes_of(Account(free=10))
 
 
-def test_a_new_account_can_share_the_little_that_it_has() -> None:
-    """None reserved, and chains that the account cannot carry at once are refused."""
-    assert look(Account(free=10), ReservedConcurrency="none", Chains="9") == []
+def test_a_new_account_can_deploy_without_a_reservation() -> None:
+    """Chains that the account cannot carry at once are refused."""
+    assert notes_of(Account(free=10), ReservedConcurrency="none", Chains="9") == []
     with pytest.raises(DeployError, match="Chains is 10, and the account has 10 invocations at once for all"):
-        look(Account(free=10), ReservedConcurrency="none", Chains="10")
+        notes_of(Account(free=10), ReservedConcurrency="none", Chains="10")
 
 
-def test_what_the_function_holds_already_is_its_own() -> None:
-    """An update with the same number always goes."""
-    assert look(Account(free=100, reserved=5), stands=True) == []
+def test_the_functions_own_reservation_is_available_to_it() -> None:
+    """An update with the same number always works."""
+    assert notes_of(Account(free=100, reserved=5), exists=True) == []
     with pytest.raises(DeployError, match="the account has 5 to reserve"):
-        look(Account(free=100, reserved=5), stands=True, ReservedConcurrency="6")
+        notes_of(Account(free=100, reserved=5), exists=True, ReservedConcurrency="6")
 
 
-def test_a_bucket_that_may_not_be_looked_at_is_noted() -> None:
-    """Whoever deploys need not be allowed to list."""
-    assert "bucket closed (--set ManifestBucket) could not be checked" in look(Account(), ManifestBucket="closed")[0]
+def test_a_bucket_that_cannot_be_checked_is_noted() -> None:
+    """An operator who deploys need not be allowed to list."""
+    assert (
+        "bucket closed (--set ManifestBucket) could not be checked" in notes_of(Account(), ManifestBucket="closed")[0]
+    )
 
 
-def test_a_bucket_that_the_stack_makes_need_not_be_there() -> None:
-    """Its objects come later; once the stack stands, it does."""
-    assert look(Account(), CreateBucket="true", BucketName="new", Prefix="inbox/") == []
-    assert look(Account(), CreateBucket="true", ManifestBucket="new") == []
+def test_a_bucket_that_the_stack_creates_may_be_missing() -> None:
+    """Its objects come later; for an existing stack the bucket exists."""
+    assert notes_of(Account(), CreateBucket="true", BucketName="new", Prefix="inbox/") == []
+    assert notes_of(Account(), CreateBucket="true", ManifestBucket="new") == []
     with pytest.raises(DeployError, match="no bucket nobody"):
-        look(Account(), CreateBucket="true", BucketName="nobody", ManifestBucket="new")
+        notes_of(Account(), CreateBucket="true", BucketName="nobody", ManifestBucket="new")
     with pytest.raises(DeployError, match="no bucket new"):
-        look(Account(), CreateBucket="true", BucketName="new", stands=True)
+        notes_of(Account(), CreateBucket="true", BucketName="new", exists=True)
 
 
-def test_a_stack_that_stands_may_make_a_bucket_too() -> None:
-    """Its manifests get one of their own later; that was refused, since the bucket is not there."""
+def test_an_existing_stack_may_create_a_bucket_too() -> None:
+    """A later bucket for its manifests was refused, since it did not exist."""
     clients: Any = Account()
     before = {**defaults(), "BucketName": "reports", "CodeBucket": "artifacts", "AlarmEmail": "a@b"}
     now = {**before, "ManifestBucket": "new", "CreateBucket": "true"}
@@ -166,15 +170,15 @@ def test_a_stack_that_stands_may_make_a_bucket_too() -> None:
         preflight.Preflight(clients, clients, now, now).check(allow_empty=False)
 
 
-@pytest.mark.parametrize("there", ["reports", "far", "closed"])
-def test_a_bucket_that_the_stack_would_make_must_not_be_there(there: str) -> None:
-    """One that a deleted stack has left, or somebody else's: CloudFormation told it after some minutes."""
-    with pytest.raises(DeployError, match=f"bucket {there} exists already.*CreateBucket=false"):
-        look(Account(), CreateBucket="true", ManifestBucket=there)
+@pytest.mark.parametrize("bucket", ["reports", "far", "closed"])
+def test_a_bucket_that_the_stack_would_create_must_not_exist(bucket: str) -> None:
+    """A deleted stack's, or another account's: CloudFormation reported it after some minutes."""
+    with pytest.raises(DeployError, match=f"bucket {bucket} exists already.*CreateBucket=false"):
+        notes_of(Account(), CreateBucket="true", ManifestBucket=bucket)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reason"),
     [
         ({"Sufix": ".pdf"}, "the stack has no such parameter; it has AccessPointArn"),
         ({"Runtime": "python3.13"}, "use --runtime"),
@@ -186,14 +190,14 @@ def test_a_bucket_that_the_stack_would_make_must_not_be_there(there: str) -> Non
         ({"MaxHops": "many"}, "must be a number"),
     ],
 )
-def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str], told: str) -> None:
-    """CloudFormation would tell after the package is built and uploaded."""
+def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str], reason: str) -> None:
+    """CloudFormation would report it after the package is built and uploaded."""
     with pytest.raises(WrongUseError) as error:
         check_given(given)
-    assert told in str(error.value)
+    assert reason in str(error.value)
 
 
-def test_good_parameters_pass() -> None:
+def test_valid_parameters_pass() -> None:
     """All defaults do."""
     check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true"})
 
@@ -202,13 +206,13 @@ LIVE = {"ParameterKey": "LiveVersion", "ParameterValue": "1"}
 
 
 class Cloud:
-    """A CloudFormation that notes what it is asked for; with ``fails``, it takes no change set."""
+    """A CloudFormation that records its requests; with ``fails``, it refuses the change set."""
 
-    def __init__(self, *, stands: bool, fails: bool = False) -> None:
-        self.stands, self.fails, self.calls = stands, fails, list[str]()
+    def __init__(self, *, exists: bool, fails: bool = False) -> None:
+        self.exists, self.fails, self.calls = exists, fails, list[str]()
 
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
-        if not self.stands:
+        if not self.exists:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "DescribeStacks")
         return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": [LIVE]}]}
 
@@ -237,19 +241,19 @@ class Cloud:
         self.calls.append("delete stack")
 
 
-@pytest.mark.parametrize(("stands", "left"), [(True, []), (False, ["delete stack"])])
-def test_a_dry_run_shows_the_change_set_and_leaves_nothing(*, stands: bool, left: list[str]) -> None:
-    """Neither the change set nor a stack that was only announced."""
-    cloud: Any = Cloud(stands=stands)
+@pytest.mark.parametrize(("exists", "left"), [(True, []), (False, ["delete stack"])])
+def test_a_dry_run_shows_the_change_set_and_leaves_nothing(*, exists: bool, left: list[str]) -> None:
+    """Neither the change set nor a stack in review."""
+    cloud: Any = Cloud(exists=exists)
     found = change_set.shown(cloud, "presign-siblings", {})
     assert found == [{"action": "Add", "name": "JobsTable", "type": "AWS::DynamoDB::Table", "replaced": "False"}]
-    assert cloud.calls == [f"create {'UPDATE' if stands else 'CREATE'}", "delete change set", *left]
+    assert cloud.calls == [f"create {'UPDATE' if exists else 'CREATE'}", "delete change set", *left]
 
 
-@pytest.mark.parametrize(("stands", "left"), [(True, []), (False, ["delete stack"])])
-def test_a_change_set_that_is_refused_leaves_nothing(*, stands: bool, left: list[str]) -> None:
-    """A stack that was only announced stays in the console, and in REVIEW_IN_PROGRESS, for ever."""
-    cloud: Any = Cloud(stands=stands, fails=True)
+@pytest.mark.parametrize(("exists", "left"), [(True, []), (False, ["delete stack"])])
+def test_a_refused_change_set_leaves_nothing(*, exists: bool, left: list[str]) -> None:
+    """Otherwise a stack without resources would stay in REVIEW_IN_PROGRESS for ever."""
+    cloud: Any = Cloud(exists=exists, fails=True)
     with pytest.raises(DeployError, match="the change set failed: Template error"):
         change_set.shown(cloud, "presign-siblings", {})
     assert cloud.calls[1:] == ["delete change set", *left]

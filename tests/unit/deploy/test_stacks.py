@@ -1,4 +1,4 @@
-"""What a stack's state allows, and what an operator reads when CloudFormation does not do as it was told."""
+"""What a stack's state allows, and the messages when CloudFormation fails or refuses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refused(code: str, message: str = "") -> ClientError:
 
 
 class Cloud:
-    """A CloudFormation with one stack, or none; its waiter ends as a test wants."""
+    """A CloudFormation with one stack, or none; its waiter ends as scripted."""
 
     meta = SimpleNamespace(region_name="eu-west-1")
 
@@ -56,7 +56,7 @@ class Cloud:
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
-    """Call a command on a CloudFormation; return its exit code, and what it says."""
+    """Call a command on a CloudFormation; return its exit code, and its message."""
 
     def call(cloud: Cloud, *arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(console.Terminal, "client", lambda *_: cloud)
@@ -77,16 +77,16 @@ def called(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
     ],
 )
 @pytest.mark.parametrize("command", [("deploy", "--bucket", "reports", "--code-bucket", "code"), ("rollback",)])
-def test_a_stack_that_cannot_be_changed_is_told_with_the_next_step(
+def test_a_stack_that_cannot_be_changed_is_reported_with_the_next_step(
     command: tuple[str, ...], status: str, step: str, called: Callable[..., tuple[int, str]]
 ) -> None:
-    """CloudFormation said so after the package was built and uploaded, and named no step."""
-    code, told = called(Cloud(status), *command)
-    assert (code, told.startswith(f"stack s is in {status}: "), step in told) == (1, True, True)
+    """CloudFormation reported it after the package was built and uploaded, and named no step."""
+    code, message = called(Cloud(status), *command)
+    assert (code, message.startswith(f"stack s is in {status}: "), step in message) == (1, True, True)
 
 
 def test_a_stack_whose_creation_failed_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The deletion asked what goes with it, and answered that it must be deleted first."""
+    """The deletion checked what it would remove, and answered that the stack must be deleted first."""
     cloud = Cloud("ROLLBACK_COMPLETE")
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr("click.confirm", lambda *_, **__: True)
@@ -96,10 +96,10 @@ def test_a_stack_whose_creation_failed_can_be_deleted(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("command", [("deploy", "--delete", "--yes"), ("rollback",), ("rollback", "--to", "1")])
-def test_a_stack_that_is_not_there_is_told_with_the_region(
+def test_a_missing_stack_is_reported_with_the_region(
     command: tuple[str, ...], called: Callable[..., tuple[int, str]]
 ) -> None:
-    """It mostly is in another one."""
+    """It is usually in another region."""
     assert called(Cloud(None), *command) == (4, "there is no stack s in region eu-west-1\n")
 
 
@@ -109,15 +109,15 @@ def test_another_products_stack_is_left_alone(called: Callable[..., tuple[int, s
     cloud.given = [{"ParameterKey": "Size", "ParameterValue": "3"}]
     deletions = ("deploy", "--delete", "--yes"), ("deploy", "--delete", "--dry-run")
     for command in (("deploy", "--bucket", "reports", "--code-bucket", "c"), ("rollback",), *deletions):
-        code, told = called(cloud, *command)
-        assert (code, "stack s is another product's" in told) == (1, True)
+        code, message = called(cloud, *command)
+        assert (code, "stack s is another product's" in message) == (1, True)
     assert not cloud.deleted
 
 
 @pytest.mark.parametrize(
     ("end", "code"), [(KeyboardInterrupt(), 130), (EndpointConnectionError(endpoint_url="https://x"), 1)]
 )
-def test_who_waits_for_no_answer_to_the_request_reads_that_it_may_have_been_heard(
+def test_a_request_without_an_answer_is_reported_as_possibly_begun(
     end: BaseException, code: int, called: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """'stopped' alone sounded as if nothing had begun."""
@@ -132,17 +132,17 @@ def test_who_waits_for_no_answer_to_the_request_reads_that_it_may_have_been_hear
 
 
 @pytest.mark.parametrize(
-    ("end", "code", "told"),
+    ("end", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "stopped: CloudFormation continues with stack s by itself; call this again"),
         (EndpointConnectionError(endpoint_url="https://x"), 1, "CloudFormation continues with stack s by itself"),
         (WaiterError("w", "expired", {}), 1, "ExpiredToken"),
     ],
 )
-def test_who_can_watch_no_more_reads_that_the_stack_changes_on(
-    end: BaseException, code: int, told: str, called: Callable[..., tuple[int, str]]
+def test_an_operator_who_stops_watching_reads_that_the_stack_still_changes(
+    end: BaseException, code: int, message: str, called: Callable[..., tuple[int, str]]
 ) -> None:
-    """Ctrl-C, a network that goes, credentials that end: "stopped" sounded as if all had ended."""
+    """Ctrl-C, a lost network, expired credentials: "stopped" sounded as if all had ended."""
     cloud = Cloud(end=end)
 
     def expired(**_: Any) -> Any:
@@ -150,11 +150,11 @@ def test_who_can_watch_no_more_reads_that_the_stack_changes_on(
 
     cloud.describe_stack_events = expired  # type: ignore[method-assign]
     seen = called(cloud, "deploy", "--delete", "--yes")
-    assert (seen[0], told in seen[1], "continues with stack" in seen[1]) == (code, True, True)
+    assert (seen[0], message in seen[1], "continues with stack" in seen[1]) == (code, True, True)
 
 
-def test_only_what_failed_this_time_is_told() -> None:
-    """The events of a stack begin with its creation."""
+def test_only_failures_of_this_change_are_shown() -> None:
+    """A stack's events go back to its creation."""
     cloud: Any = Cloud(end=WaiterError("w", "failed", {}))
 
     def event(name: str, status: str, physical: str = "") -> dict[str, str]:
@@ -166,14 +166,14 @@ def test_only_what_failed_this_time_is_told() -> None:
         stacks.wait(cloud, "s", "stack_update_complete", 0)
 
 
-def test_a_role_that_revoke_has_given_a_policy_is_told_with_the_step_that_lets_it_go(
+def test_a_role_with_a_policy_of_revoke_is_reported_with_the_step_to_delete_it(
     called: Callable[..., tuple[int, str]],
 ) -> None:
-    """CloudFormation deletes no policy that it has not made, and to delete the stack again failed again."""
+    """CloudFormation deletes only its own policies, and deleting the stack again failed again."""
     cloud = Cloud(end=WaiterError("w", "failed", {}))
-    told = "Cannot delete entity, must delete policies first. (Service: Iam, Status Code: 409)"
+    reason = "Cannot delete entity, must delete policies first. (Service: Iam, Status Code: 409)"
     role = {"StackId": "arn", "LogicalResourceId": "Role", "ResourceStatus": "DELETE_FAILED"}
-    cloud.events = [role | {"ResourceStatusReason": told}]
+    cloud.events = [role | {"ResourceStatusReason": reason}]
     step = f"aws iam delete-role-policy --role-name ROLE --policy-name {POLICY}"
     assert step in called(cloud, "deploy", "--delete", "--yes")[1]
     cloud.events = [role]

@@ -1,4 +1,4 @@
-"""The template says what no emulator keeps, and grants no more than the job needs."""
+"""The template has settings that no emulator keeps, and grants no more than the job needs."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def _environment(**parameters: str) -> dict[str, Any]:
 
 
 def test_the_function_may_call_itself_more_than_sixteen_times() -> None:
-    """Lambda would drop the chain otherwise, and answer 202 while it does."""
+    """Otherwise Lambda would drop the chain, and still answer 202."""
     assert FUNCTION["RecursiveLoop"] == "Allow"
 
 
 def test_concurrency_is_reserved_with_room_for_a_hand_over() -> None:
-    """A sibling is spawned while its parent still runs: with less than two it would wait."""
+    """A sibling starts while its parent still runs: with less than two it would wait."""
     assert int(resolver().resolve(FUNCTION["ReservedConcurrentExecutions"])) >= 2
     assert _environment()["RESERVED_CONCURRENCY"] == DEFAULTS["ReservedConcurrency"]
 
 
-def test_none_is_reserved_where_the_account_has_too_little() -> None:
-    """A new account has 10 invocations at once, of which none can be reserved."""
+def test_no_concurrency_is_reserved_in_an_account_with_too_little() -> None:
+    """A new account has 10 invocations at once, none of which can be reserved."""
     shares = resolver(ReservedConcurrency="none")
     name = "ReservedConcurrentExecutions"
     assert name not in shares.resolve({name: FUNCTION[name], "Timeout": 900})
@@ -61,19 +61,19 @@ def test_none_is_reserved_where_the_account_has_too_little() -> None:
 
 
 def test_the_handler_is_importable_under_its_name() -> None:
-    """A renamed module fails here and not at the first invocation."""
+    """A renamed module fails here, and not at the first invocation."""
     module, name = FUNCTION["Handler"].rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), name))
 
 
 def test_the_function_is_python_3_13_on_arm64() -> None:
-    """As the package for deployment is made."""
+    """Like the package for deployment."""
     assert (DEFAULTS["Runtime"], DEFAULTS["Architecture"]) == ("python3.13", "arm64")
 
 
 @pytest.mark.parametrize(("name", "qualifier"), [("EventInvokeConfigOfLive", "live"), ("EventInvokeConfig", "$LATEST")])
-def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier: str) -> None:
-    """Under the alias as under the bare name. Lambda's own dead end would be silence."""
+def test_an_event_is_retried_twice_and_then_kept_for_two_weeks(name: str, qualifier: str) -> None:
+    """Under the alias and under the bare name. Without a destination Lambda would drop it in silence."""
     config = RESOURCES[name]["Properties"]
     assert (config["Qualifier"], config["MaximumRetryAttempts"]) == (qualifier, 2)
     assert config["MaximumEventAgeInSeconds"] == 6 * 3600
@@ -84,14 +84,14 @@ def test_an_event_is_retried_twice_and_then_kept_two_weeks(name: str, qualifier:
 
 
 def test_only_the_stacks_own_rule_may_invoke_the_function() -> None:
-    """Without a SourceArn, any rule of any account could be pointed at it."""
+    """Without a SourceArn, a rule of any account could target it."""
     permission = RESOURCES["PermissionForEventsToInvokeLambdaPresignSiblings"]["Properties"]
     assert permission["SourceArn"] == {"Fn::GetAtt": ["ScheduledRule", "Arn"]}
     assert permission["Principal"] == "events.amazonaws.com"
 
 
-def test_whatever_starts_a_job_names_the_alias() -> None:
-    """A chain stays on the version that the alias has, and a roll-back reaches every way to start one."""
+def test_every_trigger_names_the_alias() -> None:
+    """A chain stays on the alias's version, and a rollback affects every trigger."""
     (target,) = RESOURCES["ScheduledRule"]["Properties"]["Targets"]
     permission = RESOURCES["PermissionForEventsToInvokeLambdaPresignSiblings"]["Properties"]
     named = [
@@ -120,13 +120,13 @@ def test_the_alias_follows_latest_until_a_version_is_published() -> None:
     ],
 )
 def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resources: set[str]) -> None:
-    """Two would run every job twice, or meet in the ledger."""
+    """Both would run every job twice, or meet in the ledger."""
     stack = resolver(ScheduleEngine=engine)
     kinds = ("AWS::Events::Rule", "AWS::Scheduler::Schedule", "AWS::Lambda::Permission")
     made = {name for kind in kinds for name, _ in stack.resources(kind)}
     made |= {name for kind in ("AWS::IAM::Role", "AWS::IAM::Policy") for name, _ in stack.resources(kind)}
     always = {"LambdaPresignSiblingsRole", "QueuePermissions", "ChainsPermissions", "StateMachineRole"}
-    always |= {"ExecutionsRule", "PermissionForTheExecutionsRule"}  # they start no job
+    always |= {"ExecutionsRule", "PermissionForTheExecutionsRule"}  # these start no job
     assert made - always == resources
 
 
@@ -144,16 +144,16 @@ def test_a_rule_or_a_schedule_starts_the_job_and_never_both(engine: str, resourc
         ("0 3 * * *", False),
     ],
 )
-def test_a_schedule_leaves_one_of_the_days_open(schedule: str, *, is_taken: bool) -> None:
-    """EventBridge wants a ? for the day of the month or of the week, and says so once a stack is half made."""
+def test_a_schedule_names_only_one_of_the_days(schedule: str, *, is_taken: bool) -> None:
+    """EventBridge needs a ? for the day of the month or of the week, and reports it in the middle of a creation."""
     further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
     for loaded in (LOADED, further):
         pattern = loaded["Parameters"]["ScheduleExpression"]["AllowedPattern"]
         assert (re.fullmatch(pattern, schedule) is not None) is is_taken
 
 
-def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
-    """No emulator knows Scheduler's token. With it in place, the input is a job that the function takes."""
+def test_a_schedule_of_scheduler_passes_the_time_at_which_it_was_due() -> None:
+    """No emulator replaces Scheduler's token. With a time in its place, the input is a job for the function."""
     schedule = RESOURCES["Schedule"]["Properties"]
     due = schedule["Target"]["Input"].replace("<aws.scheduler.scheduled-time>", "2026-04-01T06:00:00Z")
     assert json.loads(due) == {"time": "2026-04-01T06:00:00Z"}
@@ -161,8 +161,8 @@ def test_a_schedule_of_scheduler_tells_the_time_at_which_it_was_due() -> None:
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def test_a_batch_of_messages_fits_the_time_of_the_function() -> None:
-    """AWS asks for six timeouts, and for five tries at least, for a throttled batch counts as one."""
+def test_the_queues_times_fit_the_functions_timeout() -> None:
+    """AWS requires six timeouts, and at least five tries, since a throttled batch counts as one."""
     parameters = LOADED["Parameters"]
     assert DEFAULTS["QueueVisibilitySeconds"] >= 6 * parameters["Timeout"]["MaxValue"]
     queue = resolver().resolve({k: v for k, v in RESOURCES["JobsQueue"]["Properties"].items() if k != "RedrivePolicy"})
@@ -173,7 +173,7 @@ def test_a_batch_of_messages_fits_the_time_of_the_function() -> None:
     assert RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
 
 
-def test_a_message_that_fails_is_tried_again_alone() -> None:
+def test_a_failed_message_is_retried_alone() -> None:
     """And the poller never takes the concurrency that the siblings need."""
     mapping = RESOURCES["QueueMapping"]["Properties"]
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -181,7 +181,7 @@ def test_a_message_that_fails_is_tried_again_alone() -> None:
     assert mapping["BatchSize"] == {"Ref": "QueueBatchSize"}
 
 
-def test_no_queue_is_made_unless_asked() -> None:
+def test_no_queue_is_made_by_default() -> None:
     """Nor a right to read one."""
     stack = resolver(CreateQueue="false")
     assert [name for name, _ in stack.resources("AWS::SQS::Queue")] == ["FailedEvents"]
@@ -189,7 +189,7 @@ def test_no_queue_is_made_unless_asked() -> None:
 
 
 def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
-    """Seven days are the longest life of a URL; two days pass before S3 aborts an unfinished upload."""
+    """Seven days are the longest life of a URL; after two days S3 aborts an unfinished upload."""
     parameters = LOADED["Parameters"]
     assert parameters["ManifestExpiryDays"]["MinValue"] * 86400 > MAX_EXPIRY_SECONDS
     rules = {
@@ -208,7 +208,7 @@ def test_a_manifest_outlives_its_urls_and_a_job_its_upload() -> None:
 
 
 def test_a_bucket_of_the_stack_is_encrypted_closed_and_outlives_it() -> None:
-    """Manifests are credentials. A bucket that a failed creation left behind would keep the next one from coming up."""
+    """Manifests are credentials. A bucket left by a failed creation would prevent the next one."""
     bucket = RESOURCES["Bucket"]
     assert set(bucket["Properties"]["PublicAccessBlockConfiguration"].values()) == {True}
     assert bucket["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
@@ -224,14 +224,14 @@ def test_a_bucket_of_the_stack_is_encrypted_closed_and_outlives_it() -> None:
     ],
 )
 def test_the_stack_makes_the_bucket_of_the_manifests_when_asked(parameters: dict[str, str], names: list[str]) -> None:
-    """And never one that exists already, the usual case."""
+    """It never makes an existing one, the usual case."""
     stack = resolver(**parameters)
     made = [properties["BucketName"] for _, properties in stack.resources("AWS::S3::Bucket")]
     assert [stack.resolve(name) for name in made] == names
 
 
-def test_the_role_reads_the_prefix_and_writes_the_manifests_only() -> None:
-    """Each right on the narrowest resource that IAM knows."""
+def test_the_role_only_reads_the_prefix_and_writes_the_manifests() -> None:
+    """Each right is on the narrowest resource that IAM supports."""
     statements = _statements(ManifestBucket="manifests", ManifestPrefix="out/")
     assert statements["ListThePdfs"]["Resource"] == "arn:aws:s3:::reports"
     assert statements["ListThePdfs"]["Condition"] == {"StringLike": {"s3:prefix": "inbox/*"}}
@@ -242,8 +242,8 @@ def test_the_role_reads_the_prefix_and_writes_the_manifests_only() -> None:
     assert statements["SpawnSiblings"]["Resource"] == [function, f"{function}:*"]
 
 
-def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
-    """No emulator keeps the TTL: without it the table would only grow. The key is what the ledger reads by."""
+def test_the_jobs_table_expires_records_is_encrypted_and_billed_by_use() -> None:
+    """No emulator keeps the TTL: without it the table would only grow. The key is the ledger's."""
     table = RESOURCES["JobsTable"]
     properties = table["Properties"]
     assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
@@ -257,14 +257,14 @@ def test_the_jobs_table_forgets_is_encrypted_and_paid_by_use() -> None:
 
 @pytest.mark.parametrize(("asked", "kept"), [("false", False), ("true", True)])
 def test_the_jobs_table_is_recoverable_when_asked(asked: str, *, kept: bool) -> None:
-    """Its records live two weeks: most deployments do without."""
+    """Its records live two weeks: most deployments need no recovery."""
     recovery = RESOURCES["JobsTable"]["Properties"]["PointInTimeRecoverySpecification"]
     resolved = resolver(JobsTableRecovery=asked).resolve(recovery)
     assert resolved == {"PointInTimeRecoveryEnabled": kept}
 
 
-def test_the_role_keeps_the_ledger_and_reads_its_own_recursion_guard() -> None:
-    """Three actions on one table: no scan, no removal; and one look at one function."""
+def test_the_role_uses_the_ledger_and_reads_its_own_recursion_guard() -> None:
+    """Three actions on one table: no scan, no removal; and one look-up of one function."""
     statements = _statements()
     assert statements["KeepTheLedger"]["Action"] == ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
     assert statements["KeepTheLedger"]["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
@@ -311,8 +311,10 @@ RECEIVE = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         ({"StackKmsKeyArn": KEY}, [(["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"], KEY)]),
     ],
 )
-def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], granted: list[tuple[Any, Any]]) -> None:
-    """A schedule, a role or a secret to sign with, a queue, X-Ray, a key of KMS: each by its own name."""
+def test_optional_rights_are_granted_only_for_named_resources(
+    parameters: dict[str, str], granted: list[tuple[Any, Any]]
+) -> None:
+    """A schedule, a role or a secret to sign with, a queue, X-Ray, a KMS key: each by its own name."""
     stack = resolver(**{"CreateQueue": "false", "CreateStateMachine": "false", **parameters})
     statements = [
         (each["Action"], each["Resource"] if "Fn::GetAtt" in each["Resource"] else stack.resolve(each["Resource"]))
@@ -326,10 +328,10 @@ def test_what_few_need_is_granted_when_it_is_named(parameters: dict[str, str], g
     ("parameters", "granted"),
     [({}, []), ({"Tracing": "Active"}, [(TRACE, "*")]), ({"SubnetIds": "subnet-1,subnet-2"}, [(VPC, "*")])],
 )
-def test_what_lambda_demands_of_a_role_before_it_makes_the_function_is_in_the_role_itself(
+def test_rights_that_lambda_requires_at_creation_are_in_the_role_itself(
     parameters: dict[str, str], granted: list[tuple[Any, Any]]
 ) -> None:
-    """A policy of its own is made beside the function, and now and then after it: the first deployment then fails."""
+    """A separate policy is made beside the function, sometimes after it: the first deployment then fails."""
     (policy,) = RESOURCES["LambdaPresignSiblingsRole"]["Properties"]["Policies"]
     conditional = [each for each in policy["PolicyDocument"]["Statement"] if "Fn::If" in each]
     statements = resolver(**parameters).resolve(conditional)
@@ -345,14 +347,14 @@ def test_what_lambda_demands_of_a_role_before_it_makes_the_function_is_in_the_ro
         ("StackKeyPermissions", ["dynamodb.eu-west-1.amazonaws.com", "sqs.eu-west-1.amazonaws.com"]),
     ],
 )
-def test_a_key_serves_the_role_through_its_service_alone(policy: str, services: str | list[str]) -> None:
-    """The role itself can decrypt nothing. MiniStack asks no key when an object is read: this is what shows it."""
+def test_a_key_serves_the_role_only_through_its_service(policy: str, services: str | list[str]) -> None:
+    """The role itself can decrypt nothing. MiniStack ignores keys when it reads an object: only this test shows it."""
     (statement,) = RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]
     assert resolver().resolve(statement["Condition"]) == {"StringEquals": {"kms:ViaService": services}}
 
 
-def test_the_bucket_that_the_stack_makes_refuses_plain_http() -> None:
-    """Every action, on the bucket and on each object in it, by whomever."""
+def test_the_stacks_bucket_refuses_plain_http() -> None:
+    """Every action, on the bucket and on each object in it, by any principal."""
     assert [name for name, _ in resolver(CreateBucket="false").resources("AWS::S3::BucketPolicy")] == []
     made = resolver(CreateBucket="true", ManifestBucket="manifests")
     ((_, policy),) = made.resources("AWS::S3::BucketPolicy")
@@ -362,8 +364,8 @@ def test_the_bucket_that_the_stack_makes_refuses_plain_http() -> None:
     assert statement["Resource"] == ["arn:aws:s3:::Bucket", "arn:aws:s3:::Bucket/*"]
 
 
-def test_a_key_encrypts_what_it_is_named_for() -> None:
-    """And what the stack keeps is never left unencrypted without one."""
+def test_a_key_encrypts_the_resources_that_it_is_named_for() -> None:
+    """Without a key, the stack's resources are still encrypted."""
     keyed = resolver(ManifestKmsKeyArn=KEY, StackKmsKeyArn=KEY, CreateBucket="true")
     (rule,) = keyed.resolve(RESOURCES["Bucket"]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"])
     assert rule == {
@@ -383,16 +385,16 @@ def test_a_key_encrypts_what_it_is_named_for() -> None:
         assert resolver().resolve(properties["SqsManagedSseEnabled"]) is True
 
 
-def test_the_role_gives_the_manifests_to_the_owner_of_their_bucket_and_to_nobody_else() -> None:
-    """S3 asks for the right where a request names an ACL; with another ACL a manifest could be public."""
+def test_the_role_grants_the_manifests_only_to_the_owner_of_their_bucket() -> None:
+    """S3 checks the right where a request names an ACL; with another ACL a manifest could be public."""
     (statement,) = RESOURCES["ManifestAclPermissions"]["Properties"]["PolicyDocument"]["Statement"]
     assert resolver(ManifestAcl=ACL).resolve(statement["Condition"]) == {"StringEquals": {"s3:x-amz-acl": ACL}}
     assert _environment(ManifestAcl=ACL)["MANIFEST_ACL"] == ACL
     assert LOADED["Parameters"]["ManifestAcl"]["AllowedValues"] == ["", ACL]
 
 
-def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
-    """An event of another source could start what others have built on it."""
+def test_the_role_announces_manifests_only_from_its_own_source_and_on_one_bus() -> None:
+    """With another source, an event could start what others have built on it."""
     statement = _statements(EventBusName="reports")["AnnounceManifests"]
     assert statement["Action"] == "events:PutEvents"
     assert statement["Resource"] == "arn:aws:events:eu-west-1:000000000000:event-bus/reports"
@@ -404,8 +406,8 @@ def test_the_role_announces_manifests_as_itself_on_one_bus() -> None:
 ALARMS = {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == "AWS::CloudWatch::Alarm"}
 
 
-def test_every_alarm_looks_at_a_metric_that_exists() -> None:
-    """A misspelled name is an alarm that never rings: ours by the code's list, AWS's by what AWS documents."""
+def test_every_alarm_uses_an_existing_metric() -> None:
+    """A misspelt name is an alarm that never fires: ours by the code's list, AWS's by AWS's documentation."""
     ours = {each["MetricName"] for each in ALARMS.values() if each["Namespace"] == {"Ref": "MetricsNamespace"}}
     sums = {"Parked", "PresignErrors", "ExpiredManifests", "EmptyManifests", "Invalid", "Completed"}
     assert ours == sums | {"HopBudgetPercent"}
@@ -418,8 +420,8 @@ def test_every_alarm_looks_at_a_metric_that_exists() -> None:
     }
 
 
-def test_every_alarm_finds_the_dimension_under_which_its_metric_is_written() -> None:
-    """Our metrics have the dimension Function, as the handler writes it, and no other."""
+def test_every_alarm_has_the_dimension_of_its_metric() -> None:
+    """Our metrics have only the dimension Function, as the handler writes it."""
     for name, alarm in ALARMS.items():
         (dimension,) = alarm["Dimensions"]
         ours = alarm["Namespace"] == {"Ref": "MetricsNamespace"}
@@ -427,19 +429,19 @@ def test_every_alarm_finds_the_dimension_under_which_its_metric_is_written() -> 
         assert dimension["Name"] == ("Function" if ours else services[alarm["Namespace"]]), name
 
 
-def test_only_the_alarm_of_completion_rings_when_nothing_is_heard() -> None:
-    """For the others silence is good news."""
+def test_only_the_alarm_of_completion_fires_without_data() -> None:
+    """For the others no data is good news."""
     ringing = {name for name, alarm in ALARMS.items() if alarm["TreatMissingData"] == "breaching"}
     assert ringing == {"NoCompletionAlarm"}
     alarm = ALARMS["NoCompletionAlarm"]
     assert (alarm["Period"], alarm["EvaluationPeriods"]) == (3600, {"Ref": "CompletionHours"})
     assert (alarm["Threshold"], alarm["ComparisonOperator"], alarm["Statistic"]) == (1, "LessThanThreshold", "Sum")
-    # CloudWatch looks back over a week at most.
+    # CloudWatch evaluates a week at most.
     assert alarm["Period"] * LOADED["Parameters"]["CompletionHours"]["MaxValue"] <= 7 * 86400
 
 
-def test_the_alarm_of_the_hop_budget_does_not_end_between_two_hops() -> None:
-    """A hop writes its metric as it ends: a mail told of an end and of a new beginning each time."""
+def test_the_alarm_of_the_hop_budget_lasts_from_hop_to_hop() -> None:
+    """A hop writes its metric at its end: each time a mail reported an end and a new start."""
     alarm, longest = ALARMS["HopBudgetAlarm"], LOADED["Parameters"]["Timeout"]["MaxValue"]
     assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (1, "notBreaching")
     waits = 300  # Lambda's longest between two tries of a sibling that finds no concurrency
@@ -448,13 +450,13 @@ def test_the_alarm_of_the_hop_budget_does_not_end_between_two_hops() -> None:
 
 @pytest.mark.parametrize("quiet", [{"CompletionHours": "0"}, {"ScheduleState": "DISABLED"}])
 def test_no_completion_is_expected_where_nothing_is_scheduled(quiet: dict[str, str]) -> None:
-    """A kill switch would ring for ever otherwise."""
+    """Otherwise a kill switch would keep the alarm firing."""
     made = {name for name, _ in resolver(**quiet).resources("AWS::CloudWatch::Alarm")}
     assert set(ALARMS) - made == {"NoCompletionAlarm"}
 
 
-def test_alarms_tell_the_address_that_is_named() -> None:
-    """By a topic of the stack's own, which it subscribes."""
+def test_alarms_notify_the_named_address() -> None:
+    """By the stack's own topic, to which it subscribes."""
     stack = resolver(AlarmEmail="ann@example.com")
     assert stack.resolve(ALARMS["ErrorsAlarm"]["AlarmActions"]) == [stack.resolve({"Ref": "AlarmTopic"})]
     topic = RESOURCES["AlarmTopic"]
@@ -462,8 +464,8 @@ def test_alarms_tell_the_address_that_is_named() -> None:
     assert topic["Properties"]["Subscription"] == [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]
 
 
-def test_alarms_tell_the_topic_that_is_named() -> None:
-    """When they begin and when they end; without a topic they change their state alone."""
+def test_alarms_notify_the_named_topic() -> None:
+    """At their start and at their end; without a topic they only change their state."""
     topic = "arn:aws:sns:eu-west-1:000000000000:alarms"
     for alarm in ALARMS.values():
         for actions in ("AlarmActions", "OKActions"):
@@ -471,8 +473,8 @@ def test_alarms_tell_the_topic_that_is_named() -> None:
             assert resolver().resolve(alarm[actions]) == []
 
 
-def test_the_dashboard_shows_metrics_that_exist() -> None:
-    """Its body is JSON in which only parameters stand, and every metric of ours in it is one that the code writes."""
+def test_the_dashboard_shows_existing_metrics() -> None:
+    """Its body is JSON with parameters alone, and the code writes every metric of ours in it."""
     body = json.loads(resolver().resolve(RESOURCES["Dashboard"]["Properties"]["DashboardBody"]))
     rows = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
     shown, namespace = set(), ""
@@ -501,8 +503,8 @@ def test_the_function_joins_a_vpc_when_subnets_are_named() -> None:
     assert resolver().resolve(vpc) == {}
 
 
-def test_a_boundary_bounds_every_role() -> None:
-    """Whoever may deploy only with a boundary can deploy this."""
+def test_a_boundary_applies_to_every_role() -> None:
+    """An operator who may deploy only with a boundary can deploy this stack."""
     boundary = "arn:aws:iam::000000000000:policy/boundary"
     roles = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::IAM::Role"]
     assert len(roles) == 3
@@ -512,15 +514,15 @@ def test_a_boundary_bounds_every_role() -> None:
         assert resolver().resolve(bound) == {}
 
 
-def test_the_role_writes_into_its_own_log_group_alone() -> None:
-    """GetAtt gives the group's ARN with ``:*`` behind it, as IAM wants it for streams; MiniStack does not."""
+def test_the_role_writes_only_into_its_own_log_group() -> None:
+    """GetAtt gives the group's ARN with ``:*`` after it, as IAM needs it for streams; MiniStack does not."""
     statement = _statements()["WriteLogs"]
     assert statement["Resource"] == {"Fn::GetAtt": ["LogGroup", "Arn"]}
     assert statement["Action"] == ["logs:CreateLogStream", "logs:PutLogEvents"]
 
 
-def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:
-    """A log group that Lambda makes itself keeps them for ever."""
+def test_log_lines_are_kept_for_the_chosen_time() -> None:
+    """A log group that Lambda itself creates keeps them for ever."""
     assert RESOURCES["LogGroup"]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
     assert DEFAULTS["LogRetentionDays"] == 30
     assert FUNCTION["LoggingConfig"]["LogGroup"] == {"Ref": "LogGroup"}
@@ -538,23 +540,21 @@ def test_log_lines_are_kept_as_long_as_asked_and_no_longer() -> None:
         ),
     ],
 )
-def test_the_kill_switch_is_told_of_the_schedules_that_it_cannot_find(
-    parameters: dict[str, str], watched: str | None
-) -> None:
-    """EventBridge Scheduler has no look-up by target: what is not named is not watched."""
+def test_the_kill_switch_knows_the_schedules_by_their_names(parameters: dict[str, str], watched: str | None) -> None:
+    """EventBridge Scheduler has no look-up by target: a schedule without a name is not watched."""
     assert _environment(**parameters).get("SCHEDULER_SCHEDULES") == watched
 
 
 @pytest.mark.parametrize(("named", "owner"), [("", "000000000000"), ("111111111111", "111111111111")])
-def test_a_bucket_of_another_account_is_refused_unless_it_is_named(named: str, owner: str) -> None:
-    """Bucket names are global: one that was given up may come back as somebody else's."""
+def test_a_bucket_of_another_account_is_refused_unless_the_account_is_named(named: str, owner: str) -> None:
+    """Bucket names are global: a deleted bucket's name may come back as another account's."""
     assert _environment(BucketOwner=named)["EXPECTED_BUCKET_OWNER"] == owner
     assert "MANIFEST_BUCKET_OWNER" not in _environment(BucketOwner=named)
     assert _environment(ManifestBucketOwner="222222222222")["MANIFEST_BUCKET_OWNER"] == "222222222222"
 
 
-def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
-    """A few actions have no resource type, or are for what does not exist yet; and no action is a pattern."""
+def test_no_right_has_a_wildcard_that_iam_can_avoid() -> None:
+    """A few actions have no resource type, or are for resources to be created; and no action is a pattern."""
     every = role_statements()
     assert "*" not in json.dumps([statement["Action"] for statement in every])
     everywhere = {each["Sid"]: each["Action"] for each in every if each["Resource"] == "*"}
@@ -574,8 +574,8 @@ def test_no_right_has_a_wildcard_where_iam_knows_better() -> None:
         {"ManifestBucket": "manifests"},
     ],
 )
-def test_the_allow_lists_say_what_the_role_says(parameters: dict[str, str]) -> None:
-    """Who may invoke chooses bucket and prefix: an event is refused before IAM refuses it."""
+def test_the_allow_lists_match_the_role(parameters: dict[str, str]) -> None:
+    """A caller chooses bucket and prefix: the function refuses an event before IAM refuses it."""
     environment, statements = _environment(**parameters), _statements(**parameters)
     reach = environment["ALLOWED_PREFIXES"]
     assert statements["SignThePdfs"]["Resource"] == f"arn:aws:s3:::reports/{reach}*"
@@ -585,7 +585,7 @@ def test_the_allow_lists_say_what_the_role_says(parameters: dict[str, str]) -> N
 
 
 def test_a_variable_that_would_be_empty_is_left_out() -> None:
-    """An empty value is a value in the contract: only SUFFIX and ALLOWED_PREFIXES mean something by it."""
+    """An empty value is a value in the contract: it has a meaning only for SUFFIX and ALLOWED_PREFIXES."""
     environment = _environment(Prefix="", Suffix="")
     assert {name for name, value in environment.items() if value == ""} == {"SUFFIX", "ALLOWED_PREFIXES"}
     assert "PREFIX" not in environment
@@ -593,7 +593,7 @@ def test_a_variable_that_would_be_empty_is_left_out() -> None:
 
 
 def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
-    """The processor itself reads every variable, by the names that the template uses."""
+    """The processor itself reads every variable, by the template's names."""
     deployment = importlib.import_module("processor.job.deployment_settings")
     environment = {name: str(value) for name, value in _environment().items()}
     read = deployment.DeploymentSettings.from_environment(environment, {})
@@ -609,20 +609,20 @@ def test_the_defaults_of_the_stack_make_a_valid_deployment() -> None:
     assert {field.env for field in fields if field.env} <= {*_environment(**response), "MANIFEST_BUCKET"}
 
 
-def test_the_rows_of_sosw_stand_only_where_sosw_is() -> None:
+def test_the_rows_of_sosw_exist_only_with_sosw() -> None:
     """Without sosw's stack there is no worker assistant to import, and no config table to read."""
     assert RESOURCES["SoswPermissions"]["Condition"] == "WithSosw"
     assert _environment()["SOSW_CONFIG"] == "none"
     assert "ImportValue" not in json.dumps(RESOURCES["LambdaPresignSiblingsRole"])
 
 
-def test_the_template_goes_through_a_change_set_from_s3() -> None:
+def test_the_template_needs_a_change_set_from_s3() -> None:
     """CloudFormation takes a megabyte from there, and 51,200 bytes in the request itself."""
     assert len(template.TEMPLATE.read_bytes()) <= 1_000_000
 
 
 def test_a_further_prefix_has_a_rule_that_keeps_the_time() -> None:
-    """What its input transformer makes is a job of that prefix at the event's own time."""
+    """Its input transformer makes a job of that prefix at the event's own time."""
     further = template.load(template.TEMPLATE.with_name("presign-siblings-prefix.yaml"))
     parameters = {"Name": "invoices", "Prefix": "inbox/{yyyy}/", "NameUnderscored": "presign_siblings"}
     stack = template.Resolver(further, {**parameters, **PSEUDO})
@@ -644,8 +644,8 @@ def test_a_prefix_that_would_break_the_rules_input_or_the_role_is_refused(prefix
     assert not re.fullmatch(further["Parameters"]["Prefix"]["AllowedPattern"], prefix)
 
 
-def test_the_longest_name_leaves_room_for_what_is_named_after_it() -> None:
-    """IAM gives a role 64 characters, EventBridge a rule, and Scheduler a schedule: one more fails in mid-creation."""
+def test_the_longest_name_leaves_room_for_the_names_derived_from_it() -> None:
+    """Names of roles, rules and schedules have 64 characters: one more fails in the middle of the creation."""
     longest = next(
         n for n in range(99, 0, -1) if re.fullmatch(LOADED["Parameters"]["NameUnderscored"]["AllowedPattern"], n * "a")
     )
@@ -661,7 +661,7 @@ def test_the_longest_name_leaves_room_for_what_is_named_after_it() -> None:
 
 @pytest.mark.parametrize("point", [None, "arn:aws:s3:eu-west-1:000000000000:accesspoint/inbox"])
 def test_versions_are_listed_and_signed_where_the_job_reads(point: str | None) -> None:
-    """S3 looks at the access point's ARN where a request names one."""
+    """S3 checks the access point's ARN where a request names one."""
     stack = resolver(VersionIds="true", AccessPointArn=point or "")
     listed, signed = RESOURCES["VersionPermissions"]["Properties"]["PolicyDocument"]["Statement"]
     assert stack.resolve(listed["Resource"]) == ["arn:aws:s3:::reports", *filter(None, [point])]
@@ -670,7 +670,7 @@ def test_versions_are_listed_and_signed_where_the_job_reads(point: str | None) -
 
 
 def test_every_output_is_exported_under_a_dashed_name_of_sosw() -> None:
-    """Where someone who knows sosw looks for it."""
+    """An operator who knows sosw looks for it there."""
     exports = [resolver().resolve(output["Export"]["Name"]) for output in LOADED["Outputs"].values()]
     assert exports[0] == "sosw-presign-siblings"
     assert all(name.startswith("sosw-presign-siblings") and "_" not in name for name in exports)
@@ -693,7 +693,7 @@ def test_the_files_of_sosw_name_the_function_of_the_stack(name: str) -> None:
 
 
 @pytest.mark.parametrize(("hours", "expression"), [("1", "rate(1 hour)"), ("6", "rate(6 hours)")])
-def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(hours: str, expression: str) -> None:
+def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_the_current_one(hours: str, expression: str) -> None:
     """At the event's own time; without a key, or without hours, there is no such rule."""
     stack = resolver(ManifestKey="manifests/latest.jsonl", RefreshHours=hours)
     rule = dict(stack.resources("AWS::Events::Rule"))["RefreshRule"]
@@ -713,8 +713,8 @@ def test_the_stable_manifest_is_refreshed_by_a_job_that_reads_what_it_replaces(h
         assert "RefreshRule" not in dict(resolver(**given).resources("AWS::Events::Rule"))
 
 
-def test_the_state_machine_gives_each_line_of_the_plan_to_a_chain_and_gathers_whatever_becomes_of_them() -> None:
-    """As many at once as the job says; a range that fails stops none, and the last state decides."""
+def test_the_state_machine_gives_each_range_to_a_chain_and_then_gathers_them() -> None:
+    """As many at once as the job allows; a failed range stops no other, and the last state decides."""
     chains, gather = definition()["States"]["Chains"], definition()["States"]["Gather"]
     assert chains["ItemReader"]["ReaderConfig"] == {"InputType": "JSONL"}
     assert (chains["MaxConcurrencyPath"], chains["ToleratedFailurePercentage"]) == ("$.chains", 100)
@@ -725,11 +725,11 @@ def test_the_state_machine_gives_each_line_of_the_plan_to_a_chain_and_gathers_wh
 
 
 @pytest.mark.parametrize("name", ["Range", "Gather"])
-def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_when_it_is_silent(name: str) -> None:
+def test_a_silent_task_of_the_state_machine_is_given_out_again(name: str) -> None:
     """
-    Later than Lambda's own two retries (1 and 2 minutes) and a lease, or each crash would be two starts.
+    Later than Lambda's own two retries (1 and 2 minutes) and a lease: otherwise each crash would cause two starts.
 
-    Moto's interpreter misses a heartbeat, but calls that a timeout: the definition alone shows that it is retried.
+    Moto's interpreter reports a missed heartbeat as a timeout: only the definition shows that it is retried.
     """
     states = definition()["States"]
     task = states["Gather"] if name == "Gather" else states["Chains"]["ItemProcessor"]["States"]["Range"]
@@ -745,12 +745,12 @@ def test_a_task_of_the_state_machine_waits_for_its_token_and_is_given_out_again_
     assert not {"Parked", "Failed", "States.ALL", "States.TaskFailed"} & set(retried)
 
 
-def test_the_function_hears_of_each_execution_that_ends_without_its_job() -> None:
-    """The job would wait for ever; where the job itself has parked or failed, its last hop has said so already."""
+def test_the_function_gets_the_event_of_each_execution_that_ends_without_its_job() -> None:
+    """Otherwise the job would wait for ever; a job that has parked or failed by itself has reported it already."""
     rule = resolver().resolve(RESOURCES["ExecutionsRule"]["Properties"])
     assert rule["Targets"] == [{"Id": "presign-siblings-executions", "Arn": "LiveAlias"}]
     pattern = rule["EventPattern"]
-    assert pattern["detail"]["stateMachineArn"] == ["StateMachine"]  # and not those of its ranges
+    assert pattern["detail"]["stateMachineArn"] == ["StateMachine"]  # and not its ranges' executions
     stopped, failed = pattern["detail"]["$or"]
     assert stopped == {"status": ["ABORTED", "TIMED_OUT"]}
     assert failed == {"status": ["FAILED"], "error": [{"anything-but": ["Parked", "Failed"]}]}
@@ -758,14 +758,14 @@ def test_the_function_hears_of_each_execution_that_ends_without_its_job() -> Non
     assert ALARMS["ExecutionsAlarm"]["Dimensions"] == [{"Name": "RuleName", "Value": {"Ref": "ExecutionsRule"}}]
 
 
-def test_the_state_machine_keeps_no_log_that_would_hold_tokens() -> None:
+def test_the_state_machine_keeps_no_log_that_would_have_tokens() -> None:
     """A log of its executions has the tasks' parameters."""
     assert "LoggingConfiguration" not in RESOURCES["StateMachine"]["Properties"]
 
 
 @pytest.mark.parametrize(("made", "arn"), [("true", True), ("false", False)])
 def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, arn: bool) -> None:
-    """Then the function refuses several chains by name."""
+    """The function then refuses several chains by name."""
     stack = resolver(CreateStateMachine=made)
     names = [
         name
@@ -778,8 +778,8 @@ def test_the_state_machine_and_every_right_on_it_can_be_left_out(made: str, *, a
     assert ("STATE_MACHINE_ARN" in _environment(CreateStateMachine=made)) is arn
 
 
-def test_the_function_may_use_this_state_machine_alone() -> None:
-    """To start it, to ask how it is, and to report its tasks."""
+def test_the_function_may_use_only_this_state_machine() -> None:
+    """To start it, to read its state, and to report its tasks."""
     statements = RESOURCES["ChainsPermissions"]["Properties"]["PolicyDocument"]["Statement"]
     resources = json.dumps([resolver().resolve(each["Resource"]) for each in statements])
     assert set(re.findall(r":(stateMachine|execution):(\w+)", resources)) == {

@@ -1,4 +1,4 @@
-"""A version is found by what an operator knows of it, and old ones go."""
+"""A version is found by number, commit or order, and old versions are deleted."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ RELEASES = {"$LATEST": "", "1": "", "2": "0.1.0 1a2b3c4d5e6f 2026-04-01", "10": 
 
 
 class Functions:
-    """A Lambda with versions."""
+    """A Lambda with several versions."""
 
     def __init__(self, releases: dict[str, str]) -> None:
         self.releases = dict(releases)
-        self.named: set[str] = set()  # by an alias of somebody's
+        self.named: set[str] = set()  # by another alias
 
     def get_paginator(self, _: str) -> Any:
-        found = [{"Version": number, "Description": told, "LastModified": ""} for number, told in self.releases.items()]
+        found = [
+            {"Version": number, "Description": description, "LastModified": ""}
+            for number, description in self.releases.items()
+        ]
         return SimpleNamespace(paginate=lambda **_: [{"Versions": found[:2]}, {"Versions": found[2:]}])
 
     def get_alias(self, **_: Any) -> dict[str, str]:
@@ -50,7 +53,7 @@ def test_a_version_is_found_by_number_commit_or_order(named: str, number: str) -
 
 
 @pytest.mark.parametrize("named", ["3", "$LATEST", "0.1.0", "2026-04-01", "1a2b", "previous"])
-def test_a_version_that_does_not_exist_is_refused_with_those_that_do(named: str) -> None:
+def test_a_missing_version_is_refused_with_a_list_of_the_existing_ones(named: str) -> None:
     """A release has several commits, and a short word could begin several."""
     functions: Any = Functions(RELEASES)
     with pytest.raises(DeployError, match=r"it has 10 0\.1\.0 77c0ffee0000 2026-05-01; 2 .*; 1$"):
@@ -58,22 +61,22 @@ def test_a_version_that_does_not_exist_is_refused_with_those_that_do(named: str)
 
 
 def test_the_newest_versions_and_the_live_one_are_kept() -> None:
-    """A roll-back to an old one must outlast the next deployment's sweep."""
+    """A rollback to an old version must outlast the next deployment's clean-up."""
     functions: Any = Functions({"$LATEST": "", **{str(number): "" for number in range(1, 15)}})
     assert versions.prune(functions, "f", live="2") == ["4", "3", "1"]
     assert set(functions.releases) == {"$LATEST", "2", *(str(number) for number in range(5, 15))}
 
 
-def test_a_version_that_an_alias_of_somebodys_names_stays() -> None:
-    """A deployment ended with Lambda's refusal to delete it, although all was done, and told no lifecycle rule."""
+def test_a_version_with_another_alias_is_kept() -> None:
+    """A deployment ended with Lambda's refusal to delete it, although all was done, and warned of no lifecycle rule."""
     functions: Any = Functions({str(number): "" for number in range(1, 13)})
     functions.named = {"2"}
     assert versions.prune(functions, "f", live="12") == ["1"]
     assert "2" in functions.releases
 
 
-def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without --to it is a list."""
+def test_a_rollback_is_first_shown_and_then_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --to the command prints a list."""
     moved: list[str] = []
     monkeypatch.setattr(console.Terminal, "client", lambda *_: Functions(RELEASES))
     monkeypatch.setattr(stacks, "values", lambda *_: {"LiveVersion": "10"})
@@ -85,15 +88,15 @@ def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(command, "go_live", go_live)
 
-    def said(*options: str) -> str:
+    def output(*options: str) -> str:
         result = CliRunner().invoke(main, ["rollback", "--stack", "s", *options])
         assert result.exit_code == 0, result.output
         return result.stdout
 
-    assert said().split()[:2] == ["10", "live"]
-    assert "would be at version 2 0.1.0 1a2b3c4d5e6f" in said("--to", "previous", "--dry-run")
+    assert output().split()[:2] == ["10", "live"]
+    assert "would be at version 2 0.1.0 1a2b3c4d5e6f" in output("--to", "previous", "--dry-run")
     assert moved == []
-    assert "is now at version 2" in said("--to", "1a2b3c4")
+    assert "is now at version 2" in output("--to", "1a2b3c4")
     assert moved == ["2"]
 
 
@@ -105,8 +108,8 @@ def test_a_rollback_is_shown_first_and_then_done(monkeypatch: pytest.MonkeyPatch
         ({"FunctionVersion": "10", "RoutingConfig": {"AdditionalVersionWeights": {"2": 0.1}}}, True),
     ],
 )
-def test_an_alias_that_somebody_moved_by_hand_is_moved_back(alias: dict[str, Any], *, moves: bool) -> None:
-    """CloudFormation compares with what it has set itself: a roll-back said that the version was live already."""
+def test_an_alias_moved_by_hand_is_moved_back(alias: dict[str, Any], *, moves: bool) -> None:
+    """CloudFormation compares with its own last value: a rollback reported the version as live already."""
     functions = Mock()
     functions.get_alias.return_value = alias
     assert (versions.live(functions, "f"), versions.aim(functions, "f", "10")) == (alias["FunctionVersion"], moves)

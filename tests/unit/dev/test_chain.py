@@ -1,4 +1,4 @@
-"""The pace of a rehearsed chain."""
+"""The page size of a rehearsed chain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dev import chain
 
 @pytest.mark.parametrize("objects", [4, 20, 21, 126, 300, 1999])
 def test_a_small_job_has_a_sibling_for_each_page(objects: int) -> None:
-    """At least three hand-overs, and far fewer than the budget of hops, however fast the machine."""
+    """At least three hand-overs, and far fewer than the hop budget, however fast the machine."""
     pace = chain.measured_pace(cast("Any", None), objects)
     pages = math.ceil(objects / pace.page_size)
     assert min(objects, 10) <= pages <= 20

@@ -1,4 +1,4 @@
-"""What ``make run`` says to somebody whose Python does not do."""
+"""The message of ``make run`` about an unsuitable Python."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     ("script", "why"), [("echo Python 3.8.18; [ $1 = -V ]", "is Python 3.8.18"), (None, "is not there")]
 )
-def test_a_python_that_does_not_do_is_told_in_one_sentence(tmp_path: Path, script: str | None, why: str) -> None:
-    """And the environment that is there stays."""
+def test_an_unsuitable_python_is_reported_in_one_sentence(tmp_path: Path, script: str | None, why: str) -> None:
+    """And the existing environment is kept."""
     python, venv = tmp_path / "python", tmp_path / "venv"
     venv.mkdir()
     if script is not None:

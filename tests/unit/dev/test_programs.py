@@ -1,4 +1,4 @@
-"""What ``make run`` and ``make tester`` start."""
+"""The programs of ``make run`` and ``make tester``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from dev import __main__ as programs
 
 @pytest.mark.parametrize("name", programs.PROGRAMS)
 @pytest.mark.parametrize("moment", ["while it loads", "while it runs"])
-def test_ctrl_c_is_told_in_a_word(
+def test_ctrl_c_is_reported_in_one_sentence(
     name: str, moment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Within the first half second it was a traceback of whatever was being imported."""
+    """Within the first half second it was a traceback from an import."""
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""The proof itself: each fault of a manifest fails a check."""
+"""The proof itself: each fault in a manifest fails a check."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from dev.sample_objects import Item
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEYS = ["a.pdf", "b \ue000.pdf", "b \U0001f4c8.pdf"]  # S3's order; UTF-16 order is another
+KEYS = ["a.pdf", "b \ue000.pdf", "b \U0001f4c8.pdf"]  # S3's order, which differs from UTF-16's
 
 
 def _manifest(*keys: str) -> bytes:
@@ -28,8 +28,8 @@ def _failed(body: bytes) -> list[str]:
     return [check.name for check in checks if not check.passed]
 
 
-def test_an_exact_manifest_passes() -> None:
-    """And gives the URL of each key."""
+def test_a_correct_manifest_passes() -> None:
+    """And the proof returns the URL of each key."""
     urls, checks = proof.manifest(_manifest(*KEYS), KEYS)
     assert list(urls) == KEYS
     assert all(check.passed for check in checks)
@@ -55,7 +55,7 @@ def test_a_faulty_manifest_fails(body: bytes, failed: list[str]) -> None:
 
 
 class Tables:
-    """A jobs table of one record, or of none."""
+    """A jobs table with one record, or with none."""
 
     def __init__(self, item: dict[str, Any]) -> None:
         self.item = item
@@ -79,7 +79,7 @@ def _record(state: str, count: int) -> dict[str, Any]:
     ],
     ids=["complete", "under way", "another count", "none"],
 )
-def test_the_jobs_table_must_say_what_the_chain_said(item: dict[str, Any], seen: str, *, passed: bool) -> None:
+def test_the_jobs_table_must_match_the_chain(item: dict[str, Any], seen: str, *, passed: bool) -> None:
     """A record that lags behind its manifest would start the job again."""
     job = Chain("j", "key", "manifests/j.jsonl", count=3, handovers=7, seconds=1.0)
     check = proof.record(cast("Any", Tables(item)), "jobs", job)
@@ -87,7 +87,7 @@ def test_the_jobs_table_must_say_what_the_chain_said(item: dict[str, Any], seen:
 
 
 class Server(BaseHTTPRequestHandler):
-    """Answers 200 with the raw path that it was asked for, or 403 to another signature."""
+    """Answers 200 with the raw path of the request, or 403 to another signature."""
 
     def do_GET(self) -> None:
         status = 200 if self.path.endswith("/good?X-Amz-Signature=10") or "lax" in self.path else 403
@@ -110,8 +110,8 @@ def server() -> Iterator[str]:
         thread.join()
 
 
-def test_a_path_is_sent_as_it_stands(server: str) -> None:
-    """A client that tidied dots, double slashes or percent signs would ask for another key."""
+def test_a_path_is_sent_unchanged(server: str) -> None:
+    """A client that normalised dots, double slashes or percent signs would request another key."""
     path = "/b/lax//./a%2Fb%20c/..%2525/x?X-Amz-Signature=1"
     assert proof.get(server + path) == (200, path.encode())
 
@@ -126,14 +126,14 @@ def test_a_download_with_other_bytes_fails(server: str) -> None:
 
 
 @pytest.mark.parametrize(("path", "passed"), [("good", True), ("lax", False)])
-def test_a_server_that_takes_a_changed_url_fails(server: str, path: str, passed: bool) -> None:  # noqa: FBT001
-    """A changed signature and a changed key must both be refused."""
+def test_a_server_that_accepts_a_changed_url_fails(server: str, path: str, passed: bool) -> None:  # noqa: FBT001
+    """It must refuse a changed signature and a changed key."""
     checks = list(proof.tampered({"k": f"{server}/{path}?X-Amz-Signature=10"}))
     assert [check.passed for check in checks] == [passed, passed]
 
 
 def test_only_the_signature_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The port may hold the same digits: another port would refuse for another reason."""
+    """The port may have the same digits: another port would refuse for another reason."""
     asked: list[str] = []
 
     def refuse(url: str) -> tuple[int, bytes]:
@@ -145,7 +145,7 @@ def test_only_the_signature_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked[0] == "http://127.0.0.1:41005/good?X-Amz-Signature=11"
 
 
-def test_the_sample_holds_every_awkward_name() -> None:
+def test_the_sample_has_every_awkward_name() -> None:
     """And a random choice of the others, the same each time."""
     items = [Item(f"in/{number}.pdf", b"") for number in range(200)] + [Item("in/a b.pdf", b"")]
     chosen = proof.sample(items)

@@ -1,4 +1,4 @@
-"""The recorded terminal session of the documentation: what a terminal would show at the end, each line in its time."""
+"""The recorded terminal session of the documentation: the final screen, each line at its time."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from xml.etree import ElementTree as ET
 from dev import record_terminal
 from dev.record_terminal import PICTURE, PROMPT, Screen
 
-REPAINT = "\r\x1b[2K\x1b[1A\x1b[2K"  # what rich's live display of two lines writes between two states
+REPAINT = "\r\x1b[2K\x1b[1A\x1b[2K"  # as rich's live display of two lines writes between two states
 
 
 def shown(*written: str) -> list[str]:
-    """Return the lines below the prompt, once all has been written."""
+    """Return the lines below the prompt after all output."""
     screen = Screen()
     for at, text in enumerate(written, 1):
         screen.write(text, float(at))
@@ -22,12 +22,12 @@ def shown(*written: str) -> list[str]:
 
 
 def test_lines_follow_one_another() -> None:
-    """Whether a terminal ends them with a carriage return or not."""
+    """With or without a carriage return at their ends."""
     assert shown("one\r\ntwo\n", "three") == ["one", "two", "three"]
 
 
-def test_a_line_that_is_painted_again_is_there_once() -> None:
-    """Only its last state is on the last screen."""
+def test_a_repainted_line_is_shown_once() -> None:
+    """Only its last state is on the final screen."""
     assert shown("\x1b[?25lpresign 1/3\nhop 0", f"{REPAINT}presign 3/3\nhop 2\n\x1b[?25hdone") == [
         "presign 3/3",
         "hop 2",
@@ -35,13 +35,13 @@ def test_a_line_that_is_painted_again_is_there_once() -> None:
     ]
 
 
-def test_what_is_printed_above_a_live_line_pushes_it_down() -> None:
-    """As rich does it: erase, print, paint again."""
+def test_output_above_a_live_line_pushes_it_down() -> None:
+    """As rich writes it: erase, print, paint again."""
     assert shown("upload 1", "\r\x1b[2Kuploaded\nupload 2") == ["uploaded", "upload 2"]
 
 
-def test_each_line_appears_when_it_was_written_and_colours_stay() -> None:
-    """In seconds since the beginning, played faster where the run was long."""
+def test_each_line_appears_at_its_time_with_its_colours() -> None:
+    """In seconds since the start, replayed faster if the run was long."""
     screen = Screen()
     screen.write("first\n", 1.0)
     screen.write("\x1b[32mok\x1b[0m last\n", 32.0)
@@ -52,12 +52,12 @@ def test_each_line_appears_when_it_was_written_and_colours_stay() -> None:
 
 
 def test_a_command_runs_in_a_terminal_of_its_own() -> None:
-    """It sees one, and its output is taken in."""
+    """The command sees a terminal, and its output is recorded."""
     screen = record_terminal.record((sys.executable, "-c", "import sys; print(sys.stdout.isatty()); print('é')"))
     assert [line for line in screen.lines if line] == [PROMPT, "True", "é"]
 
 
-def test_the_picture_in_the_repository_is_whole_and_loads_nothing() -> None:
+def test_the_picture_in_the_repository_is_complete_and_loads_nothing() -> None:
     """It shows the end of a run whose checks all passed."""
     text = PICTURE.read_text(encoding="utf-8")
     words = " ".join("".join(ET.fromstring(text).itertext()).split())  # noqa: S314 - our own file

@@ -1,4 +1,4 @@
-"""A release: what its files say, and that they say it the same way each time."""
+"""A release and its notes."""
 
 from __future__ import annotations
 

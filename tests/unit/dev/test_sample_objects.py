@@ -1,4 +1,4 @@
-"""The PDFs of the rehearsal: valid, all different, under names that a careless client gets wrong."""
+"""The PDFs of the rehearsal are valid and all different, with names that a careless client gets wrong."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from dev import sample_objects
 
 
-def test_a_made_pdf_has_a_true_table_of_offsets() -> None:
-    """A reader finds every object where the table says it is."""
+def test_a_generated_pdf_has_a_correct_table_of_offsets() -> None:
+    """A reader finds every object at its offset."""
     body = sample_objects.pdf("Report number 7")
     table = int(re.findall(rb"startxref\n(\d+)\n%%EOF\n", body)[0])
     assert body[table:].startswith(b"xref\n0 6\n0000000000 65535 f \n")
@@ -24,8 +24,8 @@ def test_a_made_pdf_has_a_true_table_of_offsets() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 40, 3000])
-def test_as_many_pdfs_are_made_as_asked_all_different(count: int) -> None:
-    """And some objects that are no PDFs on top."""
+def test_the_requested_number_of_pdfs_is_generated_all_different(count: int) -> None:
+    """And some objects beside them that are no PDFs."""
     items = list(sample_objects.made(count, "in/"))
     found = [item for item in items if item.is_pdf]
     assert len(found) == count
@@ -34,13 +34,13 @@ def test_as_many_pdfs_are_made_as_asked_all_different(count: int) -> None:
     assert all(item.key.startswith("in/") and len(item.key.encode()) <= 1024 for item in items)
 
 
-def test_the_same_call_makes_the_same_pdfs() -> None:
-    """What failed once can be made again."""
+def test_the_same_call_generates_the_same_pdfs() -> None:
+    """A failure can be reproduced."""
     assert list(sample_objects.made(50, "")) == list(sample_objects.made(50, ""))
 
 
-def test_a_name_of_the_longest_length_is_among_them() -> None:
-    """S3 takes 1,024 bytes."""
+def test_the_longest_possible_name_is_among_them() -> None:
+    """S3 accepts 1,024 bytes."""
     assert max(len(item.key.encode()) for item in sample_objects.made(40, "in/")) == 1024
 
 
@@ -52,14 +52,14 @@ def test_every_listed_name_is_awkward_and_every_numbered_one_is_not() -> None:
 
 
 def read(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return what is taken, and what is not, by name."""
+    """Return the accepted files, and the refused ones, by name."""
     refused: dict[str, str] = {}
     taken = {item.key: item.body for item in sample_objects.found(folder, "in/", refused.__setitem__)}
     return taken, refused
 
 
-def test_a_folder_gives_its_pdfs_under_their_relative_paths(tmp_path: Path) -> None:
-    """Those of all folders in it, whatever the case of their suffix; others are named."""
+def test_a_folder_gives_its_pdfs_by_their_relative_paths(tmp_path: Path) -> None:
+    """Those of all subfolders, whatever the case of their suffix; other files are named."""
     for name in ("b.pdf", "sub/deep/A.PDF", "notes.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"%PDF-" + name.encode())
@@ -68,10 +68,10 @@ def test_a_folder_gives_its_pdfs_under_their_relative_paths(tmp_path: Path) -> N
     assert refused == {"notes.txt": "its name does not end in .pdf"}
 
 
-def test_whatever_lies_in_a_folder_is_taken_or_named_with_the_reason(
+def test_every_file_of_a_folder_is_taken_or_named_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One odd file never spoils the others, and its name steers no terminal."""
+    """One odd file does not affect the others, and its name does not control the terminal."""
     folder, elsewhere = tmp_path / "in", tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "far.pdf").write_bytes(b"%PDF-far")
@@ -107,10 +107,8 @@ def test_whatever_lies_in_a_folder_is_taken_or_named_with_the_reason(
     }
 
 
-def test_what_would_not_fit_into_memory_is_named_and_not_even_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Emulator and proof hold every object: a file of gigabytes, or many of some, ended the run with a traceback."""
+def test_files_too_large_for_memory_are_named_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emulator and proof hold every object: gigabytes in one file, or in several, ended the run with a traceback."""
     monkeypatch.setattr(sample_objects, "MOST_BYTES", 60)
     monkeypatch.setattr(sample_objects, "MOST_BYTES_IN_ALL", 100)
     for name, size in (("a.pdf", 50), ("b.pdf", 61), ("c.pdf", 50), ("d.pdf", 50)):

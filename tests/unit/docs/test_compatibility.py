@@ -1,4 +1,4 @@
-"""The page of stores and clients names tests that exist."""
+"""The page of stores and clients names existing tests."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dev.checkout import REPOSITORY
 PAGE = REPOSITORY / "docs" / "reference" / "compatibility.md"
 
 
-def test_every_row_names_a_test_that_exists() -> None:
-    """What is claimed is proved; only what was tried by hand has no test."""
+def test_every_row_names_an_existing_test() -> None:
+    """Every claim has a test; only rows tested by hand have none."""
     text, _, by_hand = PAGE.read_text(encoding="utf-8").partition("## By hand")
     rows = [line for line in text.splitlines() if line.startswith("| ") and not line.rstrip(" |").endswith("test")]
     named = [re.search(r"`(tests/[a-z0-9_/]+\.py)::(test_\w+)` \|$", row) for row in rows]

@@ -1,4 +1,4 @@
-"""The documentation says what the code does."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENVIRONMENT, ANSWER, LOGS = REFERENCE / "environment.md", REFERENCE / "answer.md
 DOCUMENTS = [README, CONTRIBUTING, REPOSITORY / "CHANGELOG.md", REPOSITORY / "config" / "README.md"]
 DOCUMENTS += sorted(DOCS.rglob("*.md"))
 README_WORDS = 1200
-SPEAKERS = {"telemetry", "self"}  # ``Telemetry``, by the names under which the code has it
+SPEAKERS = {"telemetry", "self"}  # the names of ``Telemetry`` in the code
 
 
 def rows(document: Path) -> Iterator[list[str]]:
@@ -53,7 +53,7 @@ def named(cell: str) -> str:
 
 
 class Asked(dict[str, str]):
-    """An empty environment that remembers what it was asked for."""
+    """An empty environment that records the names that are read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class Asked(dict[str, str]):
 
 
 def read_directly(folder: str) -> set[str]:
-    """Return the variables that the modules of a folder take from ``os.environ`` themselves."""
+    """Return the variables that the modules of a folder read from ``os.environ`` themselves."""
     calls = (
         node for node in nodes(folder) if isinstance(node, ast.Call) and ast.unparse(node.func) == "os.environ.get"
     )
@@ -77,41 +77,41 @@ def read_directly(folder: str) -> set[str]:
 
 
 def test_the_readme_stays_short() -> None:
-    """A newcomer reads it whole; what follows is in ``docs/``."""
+    """A newcomer reads it whole; the details are in ``docs/``."""
     assert len(README.read_text(encoding="utf-8").split()) <= README_WORDS
 
 
-def test_the_readme_has_the_speed_that_was_measured_last() -> None:
+def test_the_readme_has_the_latest_measured_speed() -> None:
     """Rounded, so that not every `make bench` changes it."""
     goals = {row[0]: row[2] for row in rows(DOCS / "measurements" / "bench.md") if len(row) == 4}
-    for told, goal in (
+    for pattern, goal in (
         (r"about (\d+) times as fast as\s+botocore", "signing, times botocore"),
         (r"about (\d+) times\s+as fast as the handler", "job with gzip, times the seed's handler (aioboto3)"),
     ):
-        found = re.search(told, README.read_text(encoding="utf-8"))
-        assert found, told
+        found = re.search(pattern, README.read_text(encoding="utf-8"))
+        assert found, pattern
         assert float(found[1]) == pytest.approx(float(goals[goal].split()[0]), rel=0.1), goal
 
 
 @pytest.mark.parametrize("page", [reference.EVENT, reference.COMMANDS], ids=lambda path: path.name)
-def test_the_made_parts_of_a_page_are_as_the_code_makes_them(page: Path) -> None:
+def test_the_generated_parts_of_a_page_match_the_code(page: Path) -> None:
     """``python -m dev.reference`` writes them again."""
     text = page.read_text(encoding="utf-8")
     assert reference.with_made_parts(text) == text
 
 
-def test_the_made_tables_have_the_facts() -> None:
-    """A generator that makes nothing would agree with an empty page."""
+def test_the_generated_tables_have_the_facts() -> None:
+    """An empty page would also match a generator without output."""
     assert "| `page_size` | `PAGE_SIZE` | `1000` | 1 to 1000 |" in reference.EVENT.read_text(encoding="utf-8")
     commands = reference.COMMANDS.read_text(encoding="utf-8")
     assert f"| {UNFINISHED} | {EXIT_CODES[UNFINISHED]} |" in commands
     assert all(f"\n## {name}\n" in commands for name in COMMANDS)
     assert commands.count("`--region NAME`") == 1, "an option of every command has one row"
-    assert commands.count("`--resume`") == 2, "of run, and of refresh"
+    assert commands.count("`--resume`") == 2, "one for run, one for refresh"
 
 
 def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> None:
-    """Whoever deploys otherwise than by the template finds them all."""
+    """An operator who deploys without the template finds them all."""
     asked = Asked()
     deployment = DeploymentSettings.from_environment(asked, {})
     Job.from_event({"bucket": "reports"}, config={}, environment=asked, deployment=deployment, now=NOW)
@@ -121,15 +121,15 @@ def test_every_environment_variable_that_the_function_reads_is_in_a_table() -> N
 
 
 def test_every_environment_variable_of_the_laptop_tools_is_mentioned() -> None:
-    """PATH is nobody's news."""
+    """PATH needs no mention."""
     text = ENVIRONMENT.read_text(encoding="utf-8")
     assert not {
         name for name in (read_directly("presign_siblings") | read_directly("dev")) - {"PATH"} if name not in text
     }
 
 
-def test_defaults_of_the_deployment_are_those_of_the_table() -> None:
-    """A number that is changed in the code is changed for the reader."""
+def test_the_documented_defaults_of_the_deployment_are_those_of_the_code() -> None:
+    """A number changed in the code must be changed for the reader."""
     deployment = DeploymentSettings.from_environment({}, {})
     written = {named(row[0]): named(row[1]) for row in rows(ENVIRONMENT) if len(row) == 3}
     for name in ("MAX_HOPS", "MAX_JOB_SECONDS", "SHUTDOWN_PERIOD"):
@@ -144,11 +144,11 @@ def test_every_command_has_its_row_in_the_guide() -> None:
     assert {named(row[0]).split()[0] for row in table} - {"command", "---"} == set(COMMANDS)
 
 
-def test_the_guide_says_how_many_pages_a_division_looks_at() -> None:
-    """Before processes of a laptop share a run."""
+def test_the_guide_has_the_number_of_pages_that_a_division_samples() -> None:
+    """A laptop divides a run among its processes."""
     guide = (DOCS / "guides" / "command-line.md").read_text(encoding="utf-8")
-    told = f"A look at {EFFORT.least} short pages ({EFFORT.requests} a process, where that is more)"
-    assert told in " ".join(guide.split())
+    sentence = f"A look at {EFFORT.least} short pages ({EFFORT.requests} a process, where that is more)"
+    assert sentence in " ".join(guide.split())
 
 
 def printed_commands(document: Path) -> Iterator[list[str]]:
@@ -161,8 +161,8 @@ def printed_commands(document: Path) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=str)
-def test_every_command_that_is_printed_has_the_options_that_it_needs(document: Path) -> None:
-    """As whoever copies it would find out."""
+def test_every_printed_command_has_the_options_that_it_needs(document: Path) -> None:
+    """A reader who copies it would find out."""
     parent = click.Context(main, **main.context_settings)
     for name, *words in printed_commands(document):
         if name in COMMANDS and "[OPTIONS]" not in words:
@@ -173,7 +173,7 @@ def test_every_command_that_is_printed_has_the_options_that_it_needs(document: P
 
 
 def test_every_answer_has_its_row() -> None:
-    """With the fields that the code puts into the body; ``manifest_url`` comes last, once sosw has logged the rest."""
+    """With the fields of the body; ``manifest_url`` comes last, once sosw has logged the rest."""
     table = {named(row[1]): {"status", *re.findall(r"`(\w+)`", row[2])} for row in rows(ANSWER) if row[0].isdigit()}
     codes = {named(row[1]): int(row[0]) for row in rows(ANSWER) if row[0].isdigit()}
     assert codes == {status.value: status.code for status in Status}
@@ -183,7 +183,7 @@ def test_every_answer_has_its_row() -> None:
 
 
 def answers() -> dict[str, set[str]]:
-    """Return the bodies that the code writes down: their fields by their status."""
+    """Return the bodies that the code writes: their fields by their status."""
     literals = (node for node in nodes("processor") if isinstance(node, ast.Dict) and node.keys)
     bodies = (
         {str(constant(key)): value for key, value in zip(each.keys, each.values, strict=True)} for each in literals
@@ -193,13 +193,13 @@ def answers() -> dict[str, set[str]]:
 
 
 def test_every_code_that_verify_explains_has_its_row() -> None:
-    """So that whoever looks for a code of S3 in the documents finds it."""
+    """A reader who searches the documents for a code of S3 finds it."""
     page = (DOCS / "guides/when-a-link-fails.md").read_text(encoding="utf-8")
     assert [code for code in ADVICE if not code.startswith("HTTP ") and f"`{code}`" not in page] == []
 
 
 def test_every_reason_of_a_guard_has_its_row() -> None:
-    """An operator looks up the word that the log has."""
+    """An operator looks up the word in the log."""
     documented = {named(name.partition(":")[0]) for row in rows(ANSWER) for name in row[0].split(", ")}
     assert reasons() | RESUMABLE >= FINAL_REASONS | {"rules_unknown", "sibling_refused"}
     assert reasons() | RESUMABLE <= documented
@@ -221,13 +221,13 @@ def texts(node: ast.AST) -> Iterator[str]:
 
 
 def test_every_event_of_the_log_has_its_row() -> None:
-    """None that the code never logs, none missing; with the level that the code gives it."""
+    """None that the code never logs, none missing; with the code's level."""
     documented = {named(name): row[1] for row in list(rows(LOGS))[1:] for name in row[0].split(", ")}
     assert documented == {"page": "debug", EXPIRED: "warning", EXPIRING: "warning", **logged()}
 
 
 def logged() -> dict[str, str]:
-    """Return the events that the processor logs by their names, with their levels."""
+    """Return the events that the processor logs by name, with their levels."""
     levels = {"event": "info", "warning": "warning", "error": "error"}
     calls = (node for node in nodes("processor") if isinstance(node, ast.Call) and node.args)
     return {
@@ -247,12 +247,12 @@ def nodes(folder: str) -> Iterator[ast.AST]:
 
 
 def constant(node: ast.AST | None) -> object:
-    """Return the value of a literal, and ``None`` for what is none."""
+    """Return the value of a literal, and ``None`` for any other node."""
     return node.value if isinstance(node, ast.Constant) else None
 
 
 def test_every_metric_has_its_row_and_its_unit() -> None:
-    """An alarm is built on names."""
+    """Alarms depend on the names."""
     table = {named(row[0]): row[1] for row in list(rows(REFERENCE / "metrics.md"))[1:]}
     assert set(table) == set(METRICS)
     printed = json.loads(emf("PresignSiblings", "f", dict.fromkeys(METRICS, 0.0)))
@@ -261,7 +261,7 @@ def test_every_metric_has_its_row_and_its_unit() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_make_target_that_is_named_exists(document: Path) -> None:
+def test_every_make_target_in_a_document_exists(document: Path) -> None:
     """Each command can be pasted."""
     targets = set(re.findall(r"^([a-z0-9]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     mentioned = set(re.findall(r"(?:`|^)make ([a-z0-9]+)", document.read_text(encoding="utf-8"), re.MULTILINE))
@@ -269,8 +269,8 @@ def test_every_make_target_that_is_named_exists(document: Path) -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
-def test_every_file_that_is_named_exists(document: Path) -> None:
-    """In the repository; a test may stand behind its name."""
+def test_every_file_in_a_document_exists(document: Path) -> None:
+    """In the repository; a test's name may follow the path."""
     packages = r"(?:processor|presign_siblings|dev|tests|docs|cloudformation|config|benchmarks|requirements)"
     named = re.findall(rf"`({packages}/[\w./-]+)", document.read_text(encoding="utf-8"))
     assert [name for name in named if not (REPOSITORY / name).exists()] == []
@@ -301,8 +301,8 @@ def python_blocks() -> list[str]:
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def test_the_signing_example_signs() -> None:
-    """As the guide has it: signing needs no network."""
+def test_the_signing_example_works() -> None:
+    """As in the guide: signing needs no network."""
     (example,) = [block for block in python_blocks() if "open_signer" in block]
     names: dict[str, list[str]] = {}
     exec(example, names)  # noqa: S102 - our own guide
@@ -311,8 +311,8 @@ def test_the_signing_example_signs() -> None:
     assert "/r%C3%A9sum%C3%A9.pdf?" in second.replace("/2026/", "/")
 
 
-def test_the_pytest_example_uses_fixtures_that_exist() -> None:
-    """It is pasted into a file under ``tests/integration``."""
+def test_the_pytest_example_uses_existing_fixtures() -> None:
+    """A reader pastes it into a file under ``tests/integration``."""
     (example,) = [block for block in python_blocks() if "def test_" in block]
     conftests = [REPOSITORY / "tests" / "conftest.py", REPOSITORY / "tests" / "integration" / "conftest.py"]
     defined = {name for path in conftests for name in functions(path.read_text(encoding="utf-8"))}

@@ -1,4 +1,4 @@
-"""The pages about the stack say what the template says, and what a job costs."""
+"""The pages about the stack match the template, and have the computed costs of a job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _names(cell: str) -> list[str]:
 
 
 def test_every_parameter_has_its_row_and_its_default() -> None:
-    """The reader finds by name whatever can be set, and none that cannot."""
+    """A reader finds every parameter by name, and none that does not exist."""
     rows = {name: (row, place) for row in _rows(STACK, "Parameters") for place, name in enumerate(_names(row[0]))}
     assert rows.keys() == LOADED["Parameters"].keys()
     for name, (row, place) in rows.items():
@@ -46,8 +46,8 @@ def _statements() -> dict[str, Any]:
     return {statement["Sid"]: statement for statement in role_statements()}
 
 
-def test_every_right_of_the_role_is_named() -> None:
-    """With its statement: whoever has to approve the stack reads one table."""
+def test_every_right_of_the_role_is_listed() -> None:
+    """With its statement: an approver of the stack reads one table."""
     rows = _rows(STACK, "What the role may do")
     statements = _statements()
     written = {name: row for row in rows for name in _names(row[0]) if name in statements}
@@ -64,7 +64,7 @@ def test_every_right_of_the_role_is_named() -> None:
 
 
 def test_every_alarm_has_its_row_and_its_section() -> None:
-    """Under the name that stands in the notification: how severe it is, what to look at first, and how it ends."""
+    """Under the name in the notification: its severity, the first thing to check, and how it ends."""
     resolver = template.Resolver(LOADED, {"NameUnderscored": "presign_siblings"})
     alarms = [each["Properties"] for each in LOADED["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
     names = {resolver.resolve(each["AlarmName"]) for each in alarms}
@@ -75,8 +75,8 @@ def test_every_alarm_has_its_row_and_its_section() -> None:
 
 
 @pytest.mark.parametrize("row", _rows(COSTS, "Costs"), ids=lambda row: str(row[0]))
-def test_the_costs_are_those_that_are_computed(row: list[str]) -> None:
-    """Each number of the table, from the prices that stand below it."""
+def test_the_costs_are_the_computed_ones(row: list[str]) -> None:
+    """Each number in the table, from the prices below it."""
     keys = int(row[0].replace(",", ""))
     plain, gzip = cost.Job(keys), cost.Job(keys, compression="gzip")
     costs = plain.costs(PRICES)
@@ -93,8 +93,8 @@ def test_the_costs_are_those_that_are_computed(row: list[str]) -> None:
 
 
 @pytest.mark.parametrize("row", _rows(CHAINS, "What it costs"), ids=lambda row: f"{row[0]} {row[1]}")
-def test_the_costs_of_several_chains_are_those_that_are_computed(row: list[str]) -> None:
-    """The worst case too: every task is given out as often as the state machine may, and every hop tried so often."""
+def test_the_costs_of_several_chains_are_the_computed_ones(row: list[str]) -> None:
+    """The worst case too: every task is given out, and every hop tried, as often as possible."""
     shared = cost.Chains(cost.Job(int(row[0].replace(",", ""))), int(row[1]))
     definition = str(LOADED["Resources"]["StateMachine"]["Properties"]["DefinitionString"])
     starts = 1 + int(
@@ -107,7 +107,7 @@ def test_the_costs_of_several_chains_are_those_that_are_computed(row: list[str])
 
 
 def test_the_formula_counts_the_tries_of_the_template() -> None:
-    """``MaximumRetryAttempts`` tries on top of the first: the storage alone is paid once."""
+    """``MaximumRetryAttempts`` tries on top of the first: only the storage is paid once."""
     tries = 1 + LOADED["Resources"]["EventInvokeConfig"]["Properties"]["MaximumRetryAttempts"]
     assert f"so `tries` is {tries} where" in COSTS
     job = cost.Job(100_000_000)
@@ -117,7 +117,7 @@ def test_the_formula_counts_the_tries_of_the_template() -> None:
         assert thrice[name] == pytest.approx(tries * once[name])
 
 
-def test_the_costs_of_what_stands_are_those_that_are_computed() -> None:
+def test_the_fixed_costs_are_the_computed_ones() -> None:
     """A further alarm changes the sentence, and so do many further metrics."""
     standing = cost.standing(PRICES)
     sentence = re.sub(r"\s+", " ", COSTS.partition("The stack itself costs")[2].partition("\n\n")[0])
@@ -131,8 +131,8 @@ def test_the_costs_of_what_stands_are_those_that_are_computed() -> None:
     assert f"${standing['queue']:.2f} for the polling" in sentence
 
 
-def test_every_price_stands_below_the_table() -> None:
-    """With the place that it was read at, or the admission that there is none."""
+def test_every_price_is_listed_below_the_table() -> None:
+    """With its source, or a note that it has none."""
     prices = COSTS.partition("The prices were read on")[2].partition("\n## ")[0]
     assert f"{PRICES.gb_second:.10f}" in prices
     for dollars in (PRICES.write_unit * 1e6, PRICES.s3_request * 1e3, PRICES.s3_gb_month):

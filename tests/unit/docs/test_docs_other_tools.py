@@ -1,4 +1,4 @@
-"""The examples for other tools, each as the page has it; Spark's runs where somebody has installed it."""
+"""The examples for other tools as on the page; Spark's runs only where Spark is installed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ KEYS = [f"inbox/2026/{number:03}.pdf" for number in range(40)] + ["other/é.pdf"
 
 
 def block(after: str, language: str) -> str:
-    """Return the first block of a language behind some words of the page."""
+    """Return the first block of a language after some words of the page."""
     found = re.search(rf"^```{language}\n(.*?)^```$", PAGE.partition(after)[2], re.MULTILINE | re.DOTALL)
-    assert found, f"no {language} behind {after}"
+    assert found, f"no {language} after {after}"
     return found[1]
 
 
@@ -40,9 +40,9 @@ def folder(tmp_path: Path) -> Path:
 
 def python(library: str) -> str:
     """
-    Return an interpreter that has a library: that of the libraries' own environment, or this one.
+    Return an interpreter with a library: that of the libraries' own environment, or the current one.
 
-    In CI it has it, or the test fails; pyspark alone, of 300 MB, is not installed there.
+    In CI a missing library fails the test; only pyspark, of 300 MB, is not installed there.
     """
     for interpreter in (str(REPOSITORY / ".venv-tools" / "bin" / "python"), sys.executable):
         tried = [interpreter, "-c", f"from importlib.util import find_spec; exit(find_spec({library!r}) is None)"]
@@ -54,13 +54,13 @@ def python(library: str) -> str:
 
 
 def run(folder: Path, *command: str) -> list[str]:
-    """Run a command there; return its lines."""
+    """Run a command in a folder; return its lines."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
 def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
-    """Three commands: URLs, some keys with theirs, a count."""
+    """Three commands: all URLs, some keys with theirs, a count."""
     for name in ("jq", "zcat"):
         program(name)
     lines = run(folder, "/bin/bash", "-c", block("Shell and jq", "sh"))
@@ -78,7 +78,7 @@ def test_jq_and_the_shell_read_a_manifest(folder: Path) -> None:
     ],
 )
 def test_python_and_its_libraries_read_a_manifest(folder: Path, after: str, library: str, last: str) -> None:
-    """Whole, and in order."""
+    """Completely, and in order."""
     assert run(folder, python(library), "-c", block(after, "python"))[-1] == last
 
 
@@ -88,8 +88,8 @@ def test_duckdb_reads_a_manifest(folder: Path) -> None:
     assert run(folder, python("duckdb"), "-c", asked)[-1] == "[('inbox', 40), ('other', 1)]"
 
 
-def test_the_examples_name_parameters_that_the_template_has() -> None:
-    """Of Terraform, SAM and CDK; the template's own required ones are among them."""
+def test_the_examples_use_existing_parameters_of_the_template() -> None:
+    """For Terraform, SAM and CDK; the template's own required ones are among them."""
     sam = yaml.safe_load(block("AWS SAM", "yaml"))["Resources"]["PresignSiblings"]["Properties"]["Parameters"]
     called = next(
         node
@@ -105,14 +105,14 @@ def test_the_examples_name_parameters_that_the_template_has() -> None:
     assert {name for name, each in known.items() if "Default" not in each} <= set(sam)
 
 
-def test_terraforms_example_is_hcl(tmp_path: Path) -> None:
-    """As its parser reads it."""
+def test_terraforms_example_is_valid_hcl(tmp_path: Path) -> None:
+    """By its parser."""
     parsed = f"import hcl2; print(hcl2.loads({block('Terraform', 'hcl')!r}))"
     assert "presign_siblings" in run(tmp_path, python("hcl2"), "-c", parsed)[-1]
 
 
 def test_the_cdk_example_makes_a_template(tmp_path: Path) -> None:
-    """With the stack in it, and its parameters."""
+    """With the stack and its parameters."""
     program("node")
     environment = os.environ | {"CDK_OUTDIR": str(tmp_path)}
     subprocess.run([python("aws_cdk"), "-c", block("AWS CDK", "python")], env=environment, check=True)
@@ -120,14 +120,14 @@ def test_the_cdk_example_makes_a_template(tmp_path: Path) -> None:
     assert (made["Type"], made["Properties"]["Parameters"]["Prefix"]) == ("AWS::CloudFormation::Stack", "inbox/")
 
 
-def test_cfn_lint_takes_the_sam_example(tmp_path: Path) -> None:
-    """It knows SAM's transform."""
+def test_cfn_lint_accepts_the_sam_example(tmp_path: Path) -> None:
+    """It supports SAM's transform."""
     (tmp_path / "template.yaml").write_text(block("AWS SAM", "yaml"))
     run(tmp_path, str(REPOSITORY / ".venv" / "bin" / "cfn-lint"), "--regions", "eu-west-1", "--", "template.yaml")
 
 
-def test_the_workflow_calls_commands_that_exist() -> None:
-    """With options that they take."""
+def test_the_workflow_uses_existing_commands_and_options() -> None:
+    """By the command line itself."""
     steps = yaml.safe_load(block("GitHub Actions", "yaml"))["jobs"]["manifest"]["steps"]
     (called,) = [step["run"] for step in steps if "presign-siblings" in step.get("run", "")]
     run(REPOSITORY, sys.executable, "-m", *called.replace("presign-siblings", "presign_siblings").split(), "--help")

@@ -1,4 +1,4 @@
-"""Documents, command line and tools keep to words that no reader stumbles over."""
+"""Documents, command line and tools avoid phrases that readers stumble over."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-# A phrase that made readers stumble, and what to write in its place.
+# Phrases that made readers stumble, and their replacements.
 REPLACED = {
     r"\ba person\b": "an operator, a user, a recipient",
     r"\bso many\b": "a number, as many as",
     r"\bgo(es)? on\b": "continue",
     r"\bwent on\b": "continued",
     r"\banew\b": "again",
-    r"\bis no (JSON|PDF|folder|URL)\b": "is not",
+    r"(?<!there )\bis no (JSON|PDF|folder|URL|key|manifest|duration)\b": "is not a",
+    r"\bstands? (t?here)\b": "is there",
+    r"\botherwise than\b": "not as",
     r"\bnobody knows\b": "is unknown",
 }
 
 
 def texts() -> Iterator[Path]:
-    """Yield the files that hold words for users."""
-    yield from (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md")
+    """Yield the files with texts for users."""
+    yield from (REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))
     yield from (REPOSITORY / "docs").rglob("*.md")
     for package in ("processor", "presign_siblings", "dev"):
         yield from (REPOSITORY / package).rglob("*.py")

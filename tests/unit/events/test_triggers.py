@@ -1,4 +1,4 @@
-"""Each way to start a job becomes the same run, and what is none is refused by name."""
+"""Each way to start a job becomes the same run, and any other event is refused by name."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def load_event(name: str) -> Any:
 
 
 def asked_by(event: object, surroundings: Surroundings) -> One:
-    """Return the one job that an event asks for."""
+    """Return the one job of an event."""
     asked = read(event, surroundings)
     assert isinstance(asked, One), asked
     return asked
 
 
 def test_direct__an_empty_event_is_the_deployments_own_job() -> None:
-    """Everything has a default but the bucket."""
+    """Only the bucket has no default."""
     run = asked_by({}, around()).run
     assert (run.job.bucket, run.hop, run.job.time) == ("reports", 0, NOW)
-    assert asked_by({}, around()).time is None, "the present is not a time that the event states"
+    assert asked_by({}, around()).time is None, "the present is no time from the event"
 
 
-def test_direct__a_task_is_refused_where_sosw_has_none() -> None:
-    """Nobody would close it, and an Orchestrator would start it again and again."""
+def test_direct__a_task_is_refused_where_sosw_has_no_tasks() -> None:
+    """Nothing would close it, and an Orchestrator would start it again and again."""
     refused = read({"task_id": "t"}, replace(around(), tasks=False))
     assert isinstance(refused, Invalid)
     assert (refused.field, "sosw 3 has no tasks" in refused.message) == ("task_id", True)
@@ -51,13 +51,13 @@ def test_direct__a_task_is_refused_where_sosw_has_none() -> None:
 
 
 def test_direct__a_cursor_is_where_the_listing_starts() -> None:
-    """A manual async invoke with a cursor payload."""
+    """From an operator's asynchronous invoke with a cursor in its payload."""
     run = asked_by({"cursor": "token", "start_after": "k"}, around()).run
     assert (run.cursor, run.start_after, run.checkpoint_key) == ("token", "k", None)
 
 
 def test_schedule__is_the_deployments_job_at_the_events_time() -> None:
-    """Config and environment say what; the envelope says when."""
+    """Config and environment give the fields; the envelope gives the time."""
     asked = asked_by(load_event("scheduled"), around(PREFIX="{yyyy}/{mm}/"))
     run = asked.run
     assert asked.time == run.job.time
@@ -66,7 +66,7 @@ def test_schedule__is_the_deployments_job_at_the_events_time() -> None:
 
 
 def test_schedule__delivered_twice_is_one_run() -> None:
-    """EventBridge delivers at least once, each time as another request."""
+    """EventBridge delivers at least once, each time with another request id."""
     event = load_event("scheduled")
     settings = {"BUCKET_NAME": "reports"}
     deployment = DeploymentSettings.from_environment(settings, {})
@@ -79,7 +79,7 @@ def test_schedule__delivered_twice_is_one_run() -> None:
 
 
 def test_sibling_and_resume_payloads_are_recognised() -> None:
-    """What a hop wrote is what the next one reads."""
+    """The next hop reads what a hop wrote."""
     first = asked_by({}, around()).run
     checkpoint = first.begin()
     object.__setattr__(checkpoint, "hop", 1)
@@ -93,7 +93,7 @@ def test_sibling_and_resume_payloads_are_recognised() -> None:
 
 @pytest.mark.parametrize("created", [1767225599, 1767225599.5, "1767225599.25"])
 def test_task__is_the_same_job_whenever_sosw_starts_it(created: object) -> None:
-    """Its dates are those of its creation; a time of its own comes first; ``fresh`` counts at its first start."""
+    """Its dates are from its creation; a time of its own precedes them; ``fresh`` counts at its first start."""
     row = {"task_id": "t", "labourer_id": "presign", "created_at": created, "greenfield": 1.5e9, "attempts": 0}
     asked = asked_by({**row, "prefix": "{yyyy}/{mm}/", "fresh": True}, around())
     assert (asked.run.job.prefix, asked.run.job.fresh, asked.time) == ("2025/12/", True, None)
@@ -104,8 +104,8 @@ def test_task__is_the_same_job_whenever_sosw_starts_it(created: object) -> None:
     assert (again.run.job.prefix, again.run.job.fresh) == ("2024/", False)
 
 
-def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
-    """The payload itself, the log line that it stands in, an answer or its body, the on-failure queue's record."""
+def test_resume__is_found_wherever_an_operator_copies_it_from() -> None:
+    """The payload itself, the log line around it, an answer or its body, the on-failure queue's record."""
     first = asked_by({}, around()).run
     checkpoint = first.begin()
     object.__setattr__(checkpoint, "hop", 1)
@@ -115,16 +115,16 @@ def test_resume__is_found_in_whatever_a_person_has_at_hand() -> None:
     body = {"status": "parked", "job_id": place.job_id, "reason": "max_hops", "resume": resume}
     answer = {"statusCode": 409, "body": json.dumps(body)}
     failed = [{**load_event("on_failure"), "requestPayload": payload} for payload in (resume, line, answer)]
-    for at_hand in (resume, line, body, answer, *failed):
-        asked = asked_by(at_hand, around())
+    for copied in (resume, line, body, answer, *failed):
+        asked = asked_by(copied, around())
         assert (asked.run.job_id, asked.run.hop, asked.resume) == (place.job_id, 1, True)
 
 
 @pytest.mark.parametrize(
     "rule", ["transformed", "transformed_other", "scheduler"], ids=["a rule", "another rule", "EventBridge Scheduler"]
 )
-def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
-    """An input transformer that keeps the event's ``time``: dates, and what is a later run, follow from it."""
+def test_schedule__each_of_several_rules_has_a_job_of_its_own(rule: str) -> None:
+    """Their input transformer keeps the event's ``time``: dates, and what counts as a later run, depend on it."""
     asked = asked_by(load_event(rule), around(PREFIX="unused/"))
     expected = {
         "transformed": ("reports/2026/03/", "gzip", "2026-03-31T23:59:00+00:00"),
@@ -133,22 +133,22 @@ def test_schedule__several_rules_each_with_a_job_of_its_own(rule: str) -> None:
     }[rule]
     job = asked.run.job
     assert (job.prefix, job.compression, job.time.isoformat()) == expected
-    assert asked.time == job.time, "so the next day's event is a new run, and this one's second delivery is none"
+    assert asked.time == job.time, "so the next day's event is a new run, and a second delivery of this one is not"
 
 
 def test_on_failure_record__is_unwrapped() -> None:
-    """The record's ``requestPayload`` is the event that failed; a replay that fails once more is wrapped once more."""
+    """The record's ``requestPayload`` is the failed event; a replay that fails too is wrapped once more."""
     record = load_event("on_failure")
     for failed in (record, {**record, "requestPayload": record}):
         assert asked_by(failed, around()).run.job.prefix == "2026/04/"
 
 
-def test_on_failure_record__a_replay_is_of_the_day_on_which_the_event_failed() -> None:
-    """Days later the same event would be another job; a time that the event states counts more."""
+def test_on_failure_record__a_replay_has_the_date_of_the_failed_event() -> None:
+    """Days later the same event would be another job; a time in the event precedes that."""
     event = {"bucket": "reports", "prefix": "{yyyy}/{mm}/{dd}/"}
     record = load_event("on_failure") | {"timestamp": "2026-03-07T23:59:00.000Z", "requestPayload": event}
-    in_vain = {**record, "timestamp": "2026-03-09T08:00:00.000Z", "requestPayload": record}
-    for failed in (record, in_vain, {"Records": [message_of(record)], "sibling": True}):
+    replayed = {**record, "timestamp": "2026-03-09T08:00:00.000Z", "requestPayload": record}
+    for failed in (record, replayed, {"Records": [message_of(record)], "sibling": True}):
         asked = asked_by(failed, around())
         assert (asked.run.job.prefix, asked.time) == ("2026/03/07/", None)
     event["time"] = "2026-03-06T00:00:00Z"
@@ -180,15 +180,15 @@ def test_on_failure_record__a_replay_is_of_the_day_on_which_the_event_failed() -
         ({"bucket": "reports", "resume": True}, "^'bucket': .* is not a field of this version; if a newer version"),
     ],
 )
-def test_what_is_no_job_is_refused_by_name(event: object, named: str) -> None:
-    """Before any AWS call."""
+def test_an_event_that_is_no_job_is_refused_by_name(event: object, named: str) -> None:
+    """Before any call to AWS."""
     invalid = read(event, around())
     assert isinstance(invalid, Invalid)
     assert re.search(named, invalid.message)
 
 
-def test_a_hop_that_a_newer_version_wrote_is_refused_by_an_error() -> None:
-    """Nobody reads its answer, and Lambda would forget the event with it: a rollback would lose each chain."""
+def test_a_payload_of_a_newer_version_is_refused_by_an_error() -> None:
+    """Lambda would drop the event after an answer that nobody reads: a rollback would lose each chain."""
     first = asked_by({}, around()).run
     place = replace(first, hop=1, checkpoint_key=f"{first.job.checkpoint_prefix(first.job_id)}1").to_payload()
     newer = place | {"version": 99}
@@ -203,22 +203,22 @@ def test_a_hop_that_a_newer_version_wrote_is_refused_by_an_error() -> None:
     for event in (newer | {"resume": True}, place | {"job_id": "another"}, {"bucket": "N O"}):
         answered = read(event, around())
         assert isinstance(answered, Invalid)
-        assert not answered.needs_error, "whoever sent it reads the answer, or has made it up"
+        assert not answered.needs_error, "an answer is enough: its sender reads it, or has forged it"
 
 
 def message_of(body: object) -> dict[str, Any]:
-    """Return an SQS record as far as it is read."""
+    """Return the fields of an SQS record that are read."""
     return {"messageId": "m", "eventSource": "aws:sqs", "body": json.dumps(body), "attributes": {"SentTimestamp": "0"}}
 
 
-def test_batch__is_told_from_one_job() -> None:
-    """Its messages are read when their turn comes."""
+def test_batch__is_recognised_before_its_messages_are_read() -> None:
+    """Each message is read when its turn comes."""
     records = [message_of({}), message_of("poison")]
     assert read({"Records": records}, around()) == Batch(tuple(records))
 
 
-def test_message__one_that_a_sibling_does_alone_is_one_job() -> None:
-    """It is that job too when the sibling's event comes back from the on-failure queue, by the jobs queue even."""
+def test_message__given_to_a_sibling_is_one_job() -> None:
+    """Also when the sibling's event comes back from the on-failure queue, even through the jobs queue."""
     alone = {"Records": [message_of({"prefix": "{yyyy}/"})], "sibling": True}
     failed = {"requestPayload": alone}
     again = {"Records": [message_of(failed)], "sibling": True}
@@ -238,7 +238,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
     ],
 )
 def test_json_that_is_too_deep_to_read_is_refused_by_name(event: object) -> None:
-    """Python raises ``RecursionError`` on it, which is no ``ValueError``."""
+    """Python raises ``RecursionError`` for it, which is not a ``ValueError``."""
     invalid = read(event, around())
     assert isinstance(invalid, Invalid)
     assert invalid.field == "body"
@@ -246,7 +246,7 @@ def test_json_that_is_too_deep_to_read_is_refused_by_name(event: object) -> None
 
 @pytest.mark.parametrize("depth", [100, 400])
 def test_json_that_is_too_deep_to_log_is_refused_by_name(depth: int) -> None:
-    """Sosw logs each event, and a message names what it refuses: both fail near Python's limit of recursion."""
+    """Sosw logs each event, and a message shows the refused value: both fail near Python's recursion limit."""
     deep: Any = "innermost"
     for _ in range(depth):
         deep = [deep]
@@ -260,8 +260,8 @@ def test_json_that_is_too_deep_to_log_is_refused_by_name(depth: int) -> None:
 
 
 @pytest.mark.parametrize("level", ["LOUD", "debug", "", 15, 0, True, ["DEBUG"], {}])
-def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> None:
-    """Also in a message, where sosw does not look."""
+def test_an_invalid_log_level_is_refused_by_name(level: object) -> None:
+    """Also in a message, which sosw does not check."""
     for event in (
         {"logging_level": level},
         {"Records": [message_of({"logging_level": level})], "sibling": True},
@@ -278,7 +278,7 @@ def test_a_level_of_the_log_that_is_none_is_refused_by_name(level: object) -> No
 
 
 def test_fifo__a_batch_is_refused_by_an_error() -> None:
-    """A job goes on in siblings after its message is done: the order would be broken, and an answer loses messages."""
+    """Siblings continue a job after its message is done, which breaks the order; an answer would lose messages."""
     batch = load_event("sqs")
     batch["Records"][0]["eventSourceARN"] = "arn:aws:sqs:eu-west-1:123456789012:jobs.fifo"
     refused = read(batch, around())
@@ -288,7 +288,7 @@ def test_fifo__a_batch_is_refused_by_an_error() -> None:
 
 
 def test_pipes__a_list_is_refused_by_an_error() -> None:
-    """EventBridge Pipes takes any answer for success: a 400 would lose what it has sent."""
+    """EventBridge Pipes takes any answer as success: a 400 would lose the events."""
     refused = unfit([{"messageId": "m", "body": "{}"}])
     assert refused is not None
     assert refused.needs_error

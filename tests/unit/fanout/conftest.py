@@ -1,4 +1,4 @@
-"""A handler on a bucket, a jobs table and a state machine in memory; the test plays Step Functions and Lambda."""
+"""A handler on a bucket, a jobs table and a state machine in memory; the test acts as Step Functions and Lambda."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ KEYS = [f"2026/{number:04}.pdf" for number in range(400)]
 @dataclass
 class Deployed:
     """
-    What a job of several chains needs.
+    A deployment in memory for a job of several chains.
 
-    :param seconds: How far the clock has gone.
-    :param pages:   Pages for which each hop has time.
+    :param seconds: Seconds that the clock has advanced.
+    :param pages:   Pages that each hop has time for.
     """
 
     call: Callable[..., dict[str, Any]]
@@ -46,7 +46,7 @@ class Deployed:
         return answer, list(self.states.executions.values())[-1]
 
     def hop(self, event: dict[str, Any], pages: int | None = None) -> dict[str, Any]:
-        """Deliver an event once, to a hop that has time for so many pages."""
+        """Deliver an event once, to a hop with time for the given pages."""
         self.hops += 1
         pages = pages or self.pages
         context = LambdaContext(
@@ -104,7 +104,7 @@ class Deployed:
 
 @pytest.fixture
 def deployed(handler: Callable[..., dict[str, Any]], siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> Deployed:
-    """Put all of it behind the Processor."""
+    """Give the Processor all of it."""
     made = Deployed(handler, siblings, FakeS3(list(KEYS), min_part=PART))
 
     put_behind(monkeypatch, made, states=made.states.open)

@@ -1,4 +1,4 @@
-"""A job that several chains share, from its event to its manifest, with what goes wrong on the way."""
+"""A job that several chains share, from its event to its manifest, with the faults on the way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed) -> None:
-    """The first hop answers with the execution, whose name is the run's id; the pieces are gone at the end."""
+    """The first hop answers with the execution, which is named after the run; the pieces are deleted at the end."""
     answer, execution = deployed.submit()
     assert (answer["status"], answer["chains"]) == ("continued", 4)
     assert answer["execution"].endswith(f":execution:presign:{answer['job_id']}")
@@ -44,13 +44,13 @@ def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed
     assert last["hops"] == deployed.hops
     assert deployed.manifest == KEYS
     assert (deployed.record["state"], execution.status) == ("complete", "SUCCEEDED")
-    assert int(deployed.record["count"]) == len(KEYS), "so that the next run's is known beside the last one's"
+    assert int(deployed.record["count"]) == len(KEYS), "the next run compares its count with this"
     assert not [key for key in deployed.s3.objects if "/pieces/" in key]
     assert {how[0] for how in deployed.states.tasks.values() if how} == {"success"}
 
 
-def test_the_keys_that_the_chains_have_seen_divide_the_next_run_without_a_request(deployed: Deployed) -> None:
-    """The ranges' maps are one map at the end."""
+def test_the_keys_that_the_chains_list_divide_the_next_run_without_a_request(deployed: Deployed) -> None:
+    """The maps of the ranges become one map at the end."""
     deployed.pages = 99
     _, execution = deployed.submit(page_size=5)
     assert deployed.run(execution)["pages"] > 64
@@ -63,8 +63,8 @@ def test_the_keys_that_the_chains_have_seen_divide_the_next_run_without_a_reques
     assert deployed.run(second)["count"] == len(KEYS)
 
 
-def test_a_job_that_has_no_time_to_look_at_its_keys_says_so(deployed: Deployed, output: Output) -> None:
-    """It runs all the same, with ranges as they come."""
+def test_a_job_without_time_to_sample_its_keys_reports_it(deployed: Deployed, output: Output) -> None:
+    """It still runs, with fewer ranges."""
     assert deployed.hop(JOB, 1)["status"] == "continued"
     (execution,) = deployed.states.executions.values()
     (line,) = logged(output, "divided_unseen")
@@ -72,10 +72,10 @@ def test_a_job_that_has_no_time_to_look_at_its_keys_says_so(deployed: Deployed, 
     assert deployed.run(execution)["count"] == len(KEYS)
 
 
-def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_job_is_under_way(
+def test_a_second_delivery_starts_nothing_and_another_submission_is_in_progress(
     deployed: Deployed,
 ) -> None:
-    """As long as the state machine works on it."""
+    """While the state machine works on the job."""
     _, execution = deployed.submit()
     deployed.seconds += 3600
     deployed.hops = 0  # the same request id
@@ -88,7 +88,7 @@ def test_a_second_delivery_starts_nothing_and_another_submitter_hears_that_the_j
 
 
 def no_answer(deployed: Deployed, operation: str, *, done: bool) -> None:
-    """Lose the next answer of an operation of Step Functions; whether it is done first."""
+    """Lose the next answer of an operation of Step Functions, which is carried out or not."""
     states, real = deployed.states, getattr(deployed.states, operation)
 
     async def lose(**asked: Any) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def no_answer(deployed: Deployed, operation: str, *, done: bool) -> None:
 
 @pytest.mark.parametrize("done", [True, False])
 def test_a_start_without_an_answer_is_tried_again_and_the_job_runs_once(deployed: Deployed, *, done: bool) -> None:
-    """The retry of the event finds the execution, or that there is none."""
+    """The retry of the event finds the execution, or finds none and starts it."""
     no_answer(deployed, "start_execution", done=done)
     with pytest.raises(RetryableError):
         deployed.submit()
@@ -115,7 +115,7 @@ def test_a_start_without_an_answer_is_tried_again_and_the_job_runs_once(deployed
 
 @pytest.mark.parametrize("code", ["ThrottlingException", "ExecutionLimitExceeded"])
 def test_a_start_that_finds_step_functions_busy_is_tried_again(deployed: Deployed, code: str) -> None:
-    """The retry of the event starts the execution; nobody has to resume the job."""
+    """The retry of the event starts the execution; no operator has to resume the job."""
 
     def busy(operation: str) -> None:
         if operation == "start_execution":
@@ -129,8 +129,8 @@ def test_a_start_that_finds_step_functions_busy_is_tried_again(deployed: Deploye
     assert deployed.run(execution)["status"] == "complete"
 
 
-def test_a_start_that_is_refused_parks_the_job_and_its_resume_goes_on(deployed: Deployed) -> None:
-    """Nothing is lost: the ranges are there already."""
+def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deployed) -> None:
+    """Nothing is lost: the ranges exist already."""
 
     def deny(_: str) -> None:
         raise refuse("AccessDeniedException")
@@ -145,8 +145,8 @@ def test_a_start_that_is_refused_parks_the_job_and_its_resume_goes_on(deployed: 
     assert deployed.manifest == KEYS
 
 
-def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what_is_left(deployed: Deployed) -> None:
-    """One resume payload, of the job; the ranges that were done are in no second plan."""
+def test_a_stop_parks_every_chain_within_a_page_and_a_resume_continues_the_rest(deployed: Deployed) -> None:
+    """One resume payload for the job; finished ranges are not in the second plan."""
     deployed.pages = 1
     _, execution = deployed.submit()
     *others, first = deployed.plan(execution)
@@ -170,14 +170,14 @@ def test_a_stop_parks_every_chain_within_a_page_and_the_resume_goes_on_with_what
     assert (resumed["status"], second.status) == ("continued", "RUNNING")
     left = [item["share"]["number"] for item in deployed.plan(second)]
     done = {json.loads(item["place"]["S"])["share"]["number"] for item in complete}
-    assert first["share"]["number"] in done  # and a range of one page, which is done with it
+    assert first["share"]["number"] in done  # and a range whose one page ends it
     assert sorted(left) == sorted({item["share"]["number"] for item in others} - done)
     assert deployed.run(second)["status"] == "complete"
     assert deployed.manifest == KEYS
 
 
 def refused(deployed: Deployed, error: Exception, what: str = "list") -> None:
-    """Let the next requests of a kind fail."""
+    """Make the next requests of an operation fail."""
 
     async def refuse_it(operation: str, _: object) -> None:
         if operation == what:
@@ -187,7 +187,7 @@ def refused(deployed: Deployed, error: Exception, what: str = "list") -> None:
 
 
 def test_a_range_that_fails_for_good_fails_the_job_and_leaves_no_piece(deployed: Deployed) -> None:
-    """The other chains stop, and nothing stays behind that nobody needs."""
+    """The other chains stop, and no unneeded piece remains."""
     _, execution = deployed.submit()
     first, second, *others = deployed.plan(execution)
     deployed.chain(deployed.task(first))
@@ -207,12 +207,12 @@ def test_a_range_that_fails_for_good_fails_the_job_and_leaves_no_piece(deployed:
 
 
 def test_a_range_that_s3_refuses_parks_the_job_with_all_that_is_written(deployed: Deployed) -> None:
-    """Its failure is the reason that is told, not that the others stopped for it; one resume continues what is left."""
+    """The reason is this refusal, and not the stop of the other chains; one resume continues the rest."""
     deployed.pages = 1
     _, execution = deployed.submit()
     first, second, third, *others = deployed.plan(execution)
     deployed.chain(deployed.task(first))
-    for item in (second, third):  # each has a page, and a sibling that is on its way
+    for item in (second, third):  # each has a page, and a sibling under way
         deployed.hop(deployed.task(item))
     refused(deployed, refuse("AccessDenied", status=403))
     with pytest.raises(SourceRefusedError):
@@ -240,7 +240,7 @@ def test_a_range_that_s3_refuses_parks_the_job_with_all_that_is_written(deployed
 
 
 def test_a_commit_that_s3_refuses_keeps_what_all_chains_have_written(deployed: Deployed) -> None:
-    """A right to write that was taken away for a minute, after hours of listing; the resume only commits."""
+    """A right to write was missing for a minute, after hours of listing; the resume only commits."""
     _, execution = deployed.submit()
     for item in deployed.plan(execution):
         deployed.chain(deployed.task(item))
@@ -256,8 +256,8 @@ def test_a_commit_that_s3_refuses_keeps_what_all_chains_have_written(deployed: D
     assert deployed.manifest == KEYS
 
 
-def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed) -> None:
-    """The pieces of all the others are kept; the operator's resume gives the range out once more."""
+def test_a_range_whose_hops_keep_dying_parks_the_job(deployed: Deployed) -> None:
+    """The pieces of all other ranges are kept; an operator's resume gives the range out once more."""
     _, execution = deployed.submit()
     first, *others = deployed.plan(execution)
     refused(deployed, refuse("SlowDown", status=503))
@@ -279,8 +279,8 @@ def test_a_range_whose_hops_die_again_and_again_parks_the_job(deployed: Deployed
     assert deployed.manifest == KEYS
 
 
-def test_a_task_that_is_given_out_again_hears_of_the_same_work(deployed: Deployed) -> None:
-    """A retry or a redrive brings another token; whichever is still waited for must hear."""
+def test_each_token_of_a_task_given_out_again_gets_the_result(deployed: Deployed) -> None:
+    """A retry or a redrive brings another token; the state machine may wait for either."""
     _, execution = deployed.submit()
     first, *others = deployed.plan(execution)
     old, new, late = (deployed.states.token() for _ in range(3))
@@ -298,8 +298,8 @@ def test_a_task_that_is_given_out_again_hears_of_the_same_work(deployed: Deploye
     assert deployed.manifest == KEYS
 
 
-def test_a_report_without_an_answer_is_made_again(deployed: Deployed) -> None:
-    """The retry of the last hop's event finds the range done, and says so."""
+def test_a_report_without_an_answer_is_repeated(deployed: Deployed) -> None:
+    """The retry of the last hop's event finds the range done, and reports it."""
     _, execution = deployed.submit()
     (first, *_), token, deployed.pages = deployed.plan(execution), deployed.states.token(), 99
     no_answer(deployed, "send_task_success", done=False)
@@ -311,8 +311,8 @@ def test_a_report_without_an_answer_is_made_again(deployed: Deployed) -> None:
     assert (deployed.states.tasks[token] or ("", ""))[0] == "success"
 
 
-def test_a_job_whose_execution_was_aborted_goes_on_with_the_next_submission(deployed: Deployed) -> None:
-    """With the ranges that are left; a chain that still works goes on for the new execution."""
+def test_a_job_whose_execution_was_aborted_continues_with_the_next_submission(deployed: Deployed) -> None:
+    """With the remaining ranges; a chain that still works does so for the new execution."""
     _, execution = deployed.submit()
     items = deployed.plan(execution)
     for item in items[: len(items) // 2]:
@@ -325,10 +325,10 @@ def test_a_job_whose_execution_was_aborted_goes_on_with_the_next_submission(depl
     assert deployed.manifest == KEYS
 
 
-def test_a_deployment_without_a_state_machine_finishes_what_one_had_begun(
+def test_a_deployment_without_a_state_machine_finishes_a_job_of_several_chains(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The job waited for the end of its lease, a week; an operator's resume lists what is left by itself."""
+    """The job waited a week for the end of its lease; after an operator's resume one chain lists the rest."""
     _, execution = deployed.submit()
     deployed.chain(deployed.task(deployed.plan(execution)[0]))
     monkeypatch.delenv("STATE_MACHINE_ARN")
@@ -337,7 +337,7 @@ def test_a_deployment_without_a_state_machine_finishes_what_one_had_begun(
     assert deployed.manifest == KEYS
 
 
-def test_what_one_chain_has_begun_alone_no_state_machine_gives_out(
+def test_no_state_machine_gives_out_a_job_that_one_chain_has_begun(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An older version was live for a while: the keys that it listed of a range were counted twice."""
@@ -352,7 +352,7 @@ def test_what_one_chain_has_begun_alone_no_state_machine_gives_out(
     assert deployed.manifest == KEYS
 
 
-def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Deployed) -> None:
+def test_a_dead_chain_is_taken_over_by_the_next_task_of_its_range(deployed: Deployed) -> None:
     """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
     deployed.pages = 1
     _, execution = deployed.submit()
@@ -366,7 +366,7 @@ def test_a_chain_that_dies_is_taken_over_by_the_task_that_follows(deployed: Depl
     assert deployed.manifest == KEYS
 
 
-def test_what_is_left_when_the_state_machine_ends_parks_the_job(deployed: Deployed) -> None:
+def test_unfinished_ranges_at_the_end_of_the_state_machine_park_the_job(deployed: Deployed) -> None:
     """A range that timed out has no reason of its own."""
     _, execution = deployed.submit()
     first, *_ = deployed.plan(execution)
@@ -375,8 +375,8 @@ def test_what_is_left_when_the_state_machine_ends_parks_the_job(deployed: Deploy
     assert (parked["status"], parked["reason"]) == ("parked", "chains_lost")
 
 
-def test_ranges_that_another_release_has_written_down_are_never_guessed_at(deployed: Deployed) -> None:
-    """The finished range of the same number was taken for the whole job: a manifest of one key, called complete."""
+def test_ranges_written_by_another_release_are_never_guessed_at(deployed: Deployed) -> None:
+    """A finished range of the same number was taken for the whole job: a manifest of one key, reported as complete."""
     _, execution = deployed.submit()
     for item in deployed.plan(execution):
         deployed.chain(deployed.task(item))
@@ -391,7 +391,7 @@ def test_ranges_that_another_release_has_written_down_are_never_guessed_at(deplo
     assert deployed.manifest == KEYS
 
 
-def test_a_chain_that_has_written_another_range_is_not_taken_for_this_one() -> None:
+def test_a_checkpoint_of_another_range_is_refused_despite_its_number() -> None:
     """Whatever the numbers say."""
     part = WrittenRange(KeyRange(0, "", "m", "m", None, done=True), EncodedBytes(), ())
     whole = WrittenRange(KeyRange(0, "", None, "", None, done=False), EncodedBytes(), ())
@@ -400,7 +400,7 @@ def test_a_chain_that_has_written_another_range_is_not_taken_for_this_one() -> N
         gathered(replace(chain, ranges=(whole,)), [Found(whole, COMPLETE, None, chain)])
 
 
-def test_finished_ranges_beside_each_other_are_one_range_from_where_the_first_begins_to_where_the_last_ends() -> None:
+def test_adjacent_finished_ranges_become_one_range_over_all_of_them() -> None:
     """The ranges always partition the key space, and each has a number of its own, whatever its chain calls it."""
     bounds = ("", "g", "m", "t", None)
     ranges = [
@@ -419,8 +419,8 @@ def test_finished_ranges_beside_each_other_are_one_range_from_where_the_first_be
     assert last == ranges[3].range
 
 
-def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each range has a first hop; what the chains hand over counts together."""
+def test_the_hop_budget_is_shared_by_all_chains_of_a_job(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each range has a first hop; the hand-overs of all chains count together."""
     monkeypatch.setenv("MAX_HOPS", "2")
     deployed.pages = 1
     _, execution = deployed.submit()
@@ -430,8 +430,10 @@ def test_the_budget_of_hops_is_that_of_the_whole_job(deployed: Deployed, monkeyp
     assert ranges < deployed.hops <= 2 * ranges + 2 + 2
 
 
-def test_the_first_hops_of_the_ranges_count_in_no_budget(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else a job of more ranges than its budget has hops would park at once, and again."""
+def test_the_first_hop_of_each_range_does_not_count_in_the_budget(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a job with more ranges than its budget has hops would park at once, and again."""
     monkeypatch.setenv("MAX_HOPS", "2")
     deployed.pages = 99
     _, execution = deployed.submit()
@@ -440,8 +442,8 @@ def test_the_first_hops_of_the_ranges_count_in_no_budget(deployed: Deployed, mon
     assert int(deployed.record["chain_hops"]) == int(deployed.record["hops_free"]) == len(deployed.plan(execution))
 
 
-def test_a_chain_whose_job_is_gone_parks_at_its_next_checkpoint(deployed: Deployed) -> None:
-    """A new run of the job has begun, or the table has forgotten it: nobody waits for the chain's pieces."""
+def test_a_chain_whose_job_has_moved_on_parks_at_its_next_checkpoint(deployed: Deployed) -> None:
+    """A new run of the job has begun, or the table has dropped the job: its pieces are of no use."""
     deployed.pages = 1
     _, execution = deployed.submit()
     first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
@@ -452,7 +454,7 @@ def test_a_chain_whose_job_is_gone_parks_at_its_next_checkpoint(deployed: Deploy
     assert deployed.next_sibling() is None
 
 
-def test_the_metric_of_the_budget_is_that_of_the_whole_job(
+def test_the_budget_metric_covers_the_whole_job(
     deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The alarm at four fifths comes before the job parks, however few hops each of its chains has."""
@@ -465,7 +467,7 @@ def test_the_metric_of_the_budget_is_that_of_the_whole_job(
     assert any(80 <= each < 100 for each in used), used
 
 
-def test_one_resume_opens_a_budget_for_a_range_whose_hop_has_died_too(
+def test_one_resume_gives_a_range_whose_hop_died_the_new_budget_too(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such a range continued in the job's old budget, and parked the job once more."""
@@ -491,7 +493,7 @@ def test_one_resume_opens_a_budget_for_a_range_whose_hop_has_died_too(
 
 
 def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output: Output) -> None:
-    """Whoever has a task's token may end the task."""
+    """The token of a task is enough to end it."""
     _, execution = deployed.submit()
     first, second, *_ = deployed.plan(execution)
     deployed.hop({"requestPayload": deployed.task(second), "responsePayload": {}})
@@ -500,8 +502,8 @@ def test_no_token_is_in_a_log_or_in_a_siblings_event(deployed: Deployed, output:
     assert "-secret-" not in output.getvalue()
 
 
-def test_the_records_of_chains_know_the_job_and_the_job_how_far_they_are(deployed: Deployed) -> None:
-    """What status and watch show, from the job's own record alone."""
+def test_the_records_of_chains_name_the_job_and_the_jobs_record_has_their_progress(deployed: Deployed) -> None:
+    """``status`` and ``watch`` read the job's own record alone."""
     _, execution = deployed.submit()
     items = deployed.plan(execution)
     for item in items[:2]:

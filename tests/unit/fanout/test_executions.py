@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def end(execution: Execution, status: str) -> dict[str, Any]:
-    """End an execution; return what EventBridge tells of it."""
+    """End an execution; return the event that EventBridge sends."""
     execution.status = status
     detail = {"stateMachineArn": MACHINE, "status": status, "input": json.dumps(execution.given), "error": None}
     return {
@@ -30,8 +30,10 @@ def end(execution: Execution, status: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
-def test_its_job_parks_and_one_resume_goes_on_with_the_ranges_that_are_left(deployed: Deployed, status: str) -> None:
-    """Whoever is on call finds a parked job, and no job that waits for ever."""
+def test_a_dead_executions_job_parks_and_one_resume_continues_the_remaining_ranges(
+    deployed: Deployed, status: str
+) -> None:
+    """The operator on call finds a parked job, and no job that waits for ever."""
     _, execution = deployed.submit()
     items = deployed.plan(execution)
     for item in items[:3]:
@@ -48,8 +50,8 @@ def test_its_job_parks_and_one_resume_goes_on_with_the_ranges_that_are_left(depl
     assert deployed.manifest == KEYS
 
 
-def test_the_chains_that_still_work_stop_and_the_next_execution_continues_them(deployed: Deployed) -> None:
-    """Nobody waits for them any more; what they have written is kept."""
+def test_chains_that_still_work_stop_and_the_next_execution_continues_them(deployed: Deployed) -> None:
+    """Their keys so far are kept."""
     deployed.pages = 1
     _, execution = deployed.submit()
     first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
@@ -65,8 +67,8 @@ def test_the_chains_that_still_work_stop_and_the_next_execution_continues_them(d
     assert deployed.manifest == KEYS
 
 
-def test_an_execution_that_runs_again_keeps_its_job(deployed: Deployed) -> None:
-    """It was redriven before the news of its end came: neither that nor a hasty resume takes the job from it."""
+def test_a_redriven_execution_keeps_its_job(deployed: Deployed) -> None:
+    """It was redriven before the event of its end came: neither that nor a hasty resume takes the job from it."""
     _, execution = deployed.submit()
     event = end(execution, "FAILED")
     execution.status = "RUNNING"
@@ -78,8 +80,8 @@ def test_an_execution_that_runs_again_keeps_its_job(deployed: Deployed) -> None:
     assert len(deployed.states.executions) == 1
 
 
-def test_a_resume_alone_finds_that_the_execution_has_ended(deployed: Deployed) -> None:
-    """Where the news of its end was lost, or an older stack sends none; an operator's stop is over with it."""
+def test_a_resume_finds_by_itself_that_the_execution_has_ended(deployed: Deployed) -> None:
+    """Its end's event was lost, or an older stack sends none; an operator's stop ends with it."""
     _, execution = deployed.submit()
     deployed.table.items[deployed.record["job_key"]]["stop"] = {"BOOL": True}
     execution.status = "TIMED_OUT"
@@ -89,8 +91,8 @@ def test_a_resume_alone_finds_that_the_execution_has_ended(deployed: Deployed) -
 
 
 @pytest.mark.parametrize("given", [None, "", "{}", "[1]", '{"job": 1}', '{"job": {"job_id": "x"}}'])
-def test_an_end_that_does_not_tell_its_job_is_refused(deployed: Deployed, given: str | None) -> None:
-    """By name: EventBridge leaves an input out that is too long, and a rule may hear of other machines."""
+def test_the_event_of_an_end_without_a_job_is_refused(deployed: Deployed, given: str | None) -> None:
+    """EventBridge leaves out an input that is too long, and a rule may be of other machines."""
     event = {"detail-type": "Step Functions Execution Status Change", "detail": {"input": given}}
     answer = deployed.hop(event)
     assert answer["status"] == "invalid"

@@ -1,4 +1,4 @@
-"""How a key space is divided before the chains begin."""
+"""How the key space is divided before the chains begin."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def shares(ranges: Sequence[KeyRange], keys: Sequence[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("keys", [FLAT, DAYS], ids=["flat", "days"])
-def test_without_a_map_the_keys_themselves_say_where_to_cut(keys: list[str]) -> None:
-    """With few requests; more ranges than chains, none of which has most of the keys."""
+def test_without_a_map_sampled_keys_show_where_to_cut(keys: list[str]) -> None:
+    """In few requests; more ranges than chains, none of which has most of the keys."""
     s3 = FakeS3(keys)
     ranges = plan(s3)
     found = shares(ranges, keys)
@@ -64,8 +64,8 @@ def test_without_a_map_the_keys_themselves_say_where_to_cut(keys: list[str]) -> 
 
 
 @pytest.mark.parametrize("chains", [2, 4])
-def test_few_looks_divide_numbered_folders_too(chains: int) -> None:
-    """One wrong estimate hides the others: a long gap is cut inside, and looks count where guesses may be wrong."""
+def test_few_samples_divide_numbered_folders_too(chains: int) -> None:
+    """One wrong estimate hides the others: a long gap is cut inside, and samples correct wrong guesses."""
     keys = sorted(f"in/{key}" for key in numbered_folders(20_000))
     ranges = plan(FakeS3(keys), chains=chains, page_size=20)
     found = shares(ranges, keys)
@@ -73,8 +73,8 @@ def test_few_looks_divide_numbered_folders_too(chains: int) -> None:
     assert max(found) < len(keys) / chains
 
 
-def test_longer_ranges_have_higher_numbers_and_begin_first() -> None:
-    """So chains end together; the last range comes first of all: its end is unknown."""
+def test_longer_ranges_have_higher_numbers_and_start_first() -> None:
+    """So the chains end together; the last range starts before all others: its end is unknown."""
     keys = sorted(f"in/{key}" for key in numbered_folders(20_000))
     ranges = plan(FakeS3(keys), chains=8)
     found = shares(ranges, keys)
@@ -90,8 +90,8 @@ def test_longer_ranges_have_higher_numbers_and_begin_first() -> None:
 
 
 @pytest.mark.parametrize("keys", [[], ["in/only.pdf"], FLAT[:150]], ids=["none", "one", "few"])
-def test_few_keys_are_few_ranges(keys: list[str]) -> None:
-    """A chain for nothing costs an invocation; every key still belongs to one range."""
+def test_few_keys_make_few_ranges(keys: list[str]) -> None:
+    """An idle chain costs an invocation; every key still belongs to one range."""
     ranges = plan(FakeS3(keys))
     assert sum(shares(ranges, keys)) == len(keys)
     assert len(ranges) <= 16
@@ -108,7 +108,7 @@ def test_a_map_cuts_without_a_request() -> None:
     assert not s3.wire
 
 
-def test_a_part_of_the_key_space_is_divided_within_its_ends() -> None:
+def test_a_part_of_the_key_space_is_divided_within_its_bounds() -> None:
     """``start_after`` and ``end_at`` bound the ranges too."""
     whole = KeyRange(0, FLAT[5000], FLAT[9000], FLAT[5000], None, done=False)
     ranges = plan(FakeS3(FLAT), whole, start_after=FLAT[5000], end_at=FLAT[9000])
@@ -117,15 +117,15 @@ def test_a_part_of_the_key_space_is_divided_within_its_ends() -> None:
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 5])
-def test_a_map_of_fewer_keys_than_ranges_cuts_where_it_can(wanted: int) -> None:
-    """It knows no other places."""
+def test_a_map_with_fewer_keys_than_ranges_cuts_at_its_keys(wanted: int) -> None:
+    """It has no other places."""
     ranges = by_map(WHOLE, KeyMap(("b", "d"), (10, 20)), wanted)
     assert len(ranges) <= min(wanted, 3)
     assert all(left.after < right.after for left, right in pairwise(ranges))
 
 
-def test_a_server_that_starts_where_it_likes_leaves_one_range() -> None:
-    """Its ranges could not be listed one by one."""
+def test_a_server_that_ignores_where_to_start_leaves_one_range() -> None:
+    """Its ranges could not be listed separately."""
 
     class Contrary(FakeS3):
         async def list_objects_v2(self, **asked: Any) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_a_server_that_starts_where_it_likes_leaves_one_range() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_key_is_between_ranges_where_a_server_leaves_out_what_is_behind_a_guess(seed: int) -> None:
+def test_no_key_is_lost_between_ranges_where_a_server_omits_keys_after_a_guess(seed: int) -> None:
     """A range begins at a key that was seen, or within a folder."""
     rng = random.Random(seed)
     folders = rng.sample([f"in/{year}/{month:02}/" for year in (2025, 2026) for month in range(1, 13)], 16)
@@ -149,8 +149,8 @@ def test_no_key_is_between_ranges_where_a_server_leaves_out_what_is_behind_a_gue
     assert found == keys
 
 
-def test_a_request_that_fails_leaves_fewer_ranges_and_a_bucket_that_is_denied_fails_the_job() -> None:
-    """What one round did not learn, the next may."""
+def test_a_failed_request_leaves_fewer_ranges_and_a_denied_bucket_fails_the_job() -> None:
+    """A later round may learn what a failed one did not."""
     s3, numbers = FakeS3(FLAT), iter(range(100))
 
     async def fail(operation: str, _: object) -> None:
@@ -169,7 +169,7 @@ def test_a_request_that_fails_leaves_fewer_ranges_and_a_bucket_that_is_denied_fa
 
 
 def test_a_server_that_never_answers_lets_the_hop_try_again() -> None:
-    """Not a plan of nothing."""
+    """No plan is made of nothing."""
 
     async def fail(*_: object) -> None:
         raise refuse("SlowDown", status=503)

@@ -1,4 +1,4 @@
-"""What the tasks of the state machine hear, where a record knows several tokens."""
+"""Which tokens of a record get the heartbeats of the state machine's tasks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Machine:
-    """Answers heartbeats once all tokens that live have been asked."""
+    """Answers heartbeats once all live tokens have been sent."""
 
     def __init__(self, together: int) -> None:
         self.asked: list[str] = []
@@ -39,8 +39,8 @@ class Machine:
             raise refuse("TaskTimedOut", status=400)
 
 
-def test_all_tokens_hear_of_a_heartbeat_at_once_and_one_whose_task_is_over_hears_no_more() -> None:
-    """Each start of an execution leaves a token behind: one after the other, they outlasted a hop on a slow network."""
+def test_all_tokens_get_a_heartbeat_at_once_and_one_whose_task_is_over_gets_no_more() -> None:
+    """Each start of an execution adds a token: one after the other, they outlasted a hop on a slow network."""
     record: Any = SimpleNamespace(tokens=("over 1", "over 2", "lives"))
 
     async def beat_twice() -> list[list[str]]:
@@ -59,8 +59,8 @@ def test_all_tokens_hear_of_a_heartbeat_at_once_and_one_whose_task_is_over_hears
     assert asyncio.run(beat_twice()) == [["lives", "over 1", "over 2"], ["lives"]]
 
 
-def test_a_state_machine_that_does_not_answer_costs_no_chain_its_lease() -> None:
-    """The SDK tries for 27 s: all chains stopped their work then, though the table had renewed their leases."""
+def test_a_silent_state_machine_costs_no_chain_its_lease() -> None:
+    """The SDK tries for 27 s: all chains stopped their work, though the table had renewed their leases."""
 
     class Silent:
         async def send_task_heartbeat(self, **_: Any) -> None:

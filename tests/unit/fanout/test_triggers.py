@@ -1,4 +1,4 @@
-"""Whatever starts a job, it may have several chains, and what waits for the job hears of its end once."""
+"""Every trigger may start a job of several chains, and is notified once of its end."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def latest(deployed: Deployed) -> Execution:
 
 @pytest.fixture
 def closed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Note how sosw's tasks are closed."""
+    """Record how sosw's tasks are closed."""
     found: list[str] = []
     monkeypatch.setattr(app.Processor, "mark_task_as_completed", lambda _, task_id: found.append(f"done {task_id}"))
     monkeypatch.setattr(app.Processor, "mark_task_as_failed", lambda _, task_id: found.append(f"failed {task_id}"))
     return found
 
 
-def test_queue__a_message_starts_the_chains_and_is_done_once_they_are_started(deployed: Deployed) -> None:
-    """A second delivery of it starts nothing; the chains end the job without the queue."""
+def test_queue__a_message_is_done_once_the_chains_are_started(deployed: Deployed) -> None:
+    """Delivered twice, it starts nothing; the chains end the job without the queue."""
     message: dict[str, Any] = json.loads((EVENTS / "sqs.json").read_text())
     record = message["Records"][0] | {"messageId": "m-1", "body": json.dumps(JOB)}
     poison = copy.deepcopy(record) | {"messageId": "m-2", "body": json.dumps(JOB | {"chains": 257})}
@@ -53,7 +53,7 @@ def test_queue__a_message_starts_the_chains_and_is_done_once_they_are_started(de
 
 
 @needs_tasks
-def test_task__is_closed_once_by_the_hop_that_gathers(deployed: Deployed, closed: list[str]) -> None:
+def test_task__is_closed_once_by_the_gathering_hop(deployed: Deployed, closed: list[str]) -> None:
     """Neither by the hop that divides the job, nor by a chain at the end of its range."""
     _, execution = deployed.submit(task_id="t")
     for item in deployed.plan(execution):
@@ -64,8 +64,8 @@ def test_task__is_closed_once_by_the_hop_that_gathers(deployed: Deployed, closed
 
 
 @needs_tasks
-def test_task__is_failed_once_by_the_hop_that_gathers(deployed: Deployed, closed: list[str]) -> None:
-    """Though a chain was the one that failed."""
+def test_task__is_failed_once_by_the_gathering_hop(deployed: Deployed, closed: list[str]) -> None:
+    """Even if a chain failed."""
     _, execution = deployed.submit(task_id="t")
 
     async def archived(operation: str, _: object) -> None:
@@ -81,10 +81,10 @@ def test_task__is_failed_once_by_the_hop_that_gathers(deployed: Deployed, closed
     assert closed == ["failed t"]
 
 
-def test_schedule__starts_the_chains_that_the_environment_names(
+def test_schedule__starts_as_many_chains_as_the_environment_says(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A delivery that comes twice starts them once."""
+    """Delivered twice, it starts them once."""
     for name in ("bucket", "prefix", "page_size", "chains"):
         monkeypatch.setenv({"bucket": "BUCKET_NAME"}.get(name, name.upper()), str(JOB[name]))
     event = json.loads((EVENTS / "scheduled.json").read_text())

@@ -42,8 +42,8 @@ FULL = Checkpoint(
 )
 
 
-def test_it_reads_as_it_was_written() -> None:
-    """Ranges, pieces, counts, and how far the commit is."""
+def test_a_checkpoint_reads_as_it_was_written() -> None:
+    """Ranges, pieces, counts, and the state of the commit."""
     assert Checkpoint.from_bytes(FULL.to_bytes()) == FULL
     least = Checkpoint(job_key="k", job_id="i", ranges=FULL.ranges[:1])
     assert Checkpoint.from_bytes(least.to_bytes()) == least
@@ -51,40 +51,40 @@ def test_it_reads_as_it_was_written() -> None:
 
 @given(bit=st.integers(0, 8 * len(FULL.to_bytes()) - 1))
 def test_a_flipped_bit_never_reads_as_another_checkpoint(bit: int) -> None:
-    """It would be a wrong count, or a manifest with other bytes, and called complete."""
+    """It would be a wrong count, or a manifest with other bytes, reported as complete."""
     stored = bytearray(FULL.to_bytes())
     stored[bit // 8] ^= 1 << bit % 8
     try:
         assert Checkpoint.from_bytes(bytes(stored)) == FULL
     except (ValueError, OtherFormatError):
         return
-    # What the JSON of the first line does not mean, such as a blank, may change.
+    # Parts of the first line without a meaning in JSON, such as a blank, may change.
     assert bit // 8 < stored.index(b"\n") + 1
 
 
 @pytest.mark.parametrize("stored", [b"", b"no json\n", b"[]\n", b"{}\n", b"no newline", b"5\n", b'{"upload": 5}\n'])
-def test_what_is_no_checkpoint_is_refused(stored: bytes) -> None:
-    """Whatever lies at the key."""
-    with pytest.raises(ValueError, match="is no checkpoint"):
+def test_anything_but_a_checkpoint_is_refused(stored: bytes) -> None:
+    """Whatever lies under its key."""
+    with pytest.raises(ValueError, match="is not a checkpoint"):
         Checkpoint.from_bytes(stored)
 
 
-def test_the_first_version_is_known_by_its_name() -> None:
-    """With the upload that it carried along, which is to be aborted."""
+def test_a_checkpoint_of_the_first_version_is_refused_by_name() -> None:
+    """The error carries its upload, which must be aborted."""
     first = {"job_key": "k", "job_id": "i", "hop": 2, "upload": {"upload_id": "u", "parts": [[1, "e"]]}}
     with pytest.raises(OtherFormatError) as found:
         Checkpoint.from_bytes(json.dumps(first).encode() + b"\ntail\xff")
     assert found.value.upload_id == "u"
 
 
-def test_a_later_version_is_not_guessed_at() -> None:
-    """After a deployment was rolled back."""
+def test_a_checkpoint_of_a_later_version_is_refused() -> None:
+    """The deployment was rolled back."""
     with pytest.raises(OtherFormatError):
         Checkpoint.from_bytes(b'{"format": 3, "crc32": 0}\n{}')
 
 
-def test_what_a_newer_version_counts_is_not_taken_for_damage() -> None:
-    """A damaged checkpoint ends the run; one of another version lets it begin again. The checksum tells them apart."""
+def test_a_count_that_only_a_newer_version_knows_is_not_damage() -> None:
+    """Damage ends the run; another version starts it again. The checksum distinguishes the two."""
     newer = of_a_newer_release(FULL.to_bytes())
     with pytest.raises(OtherFormatError):
         Checkpoint.from_bytes(newer)
@@ -93,12 +93,12 @@ def test_what_a_newer_version_counts_is_not_taken_for_damage() -> None:
 
 
 def test_the_front_is_the_first_range_that_is_not_done() -> None:
-    """All keys before its place are written; it is what the payload says."""
+    """All keys before its place are written; the payload names this place."""
     assert FULL.front == FULL.ranges[1].range
     assert Checkpoint(job_key="k", job_id="i", ranges=FULL.ranges[:1]).front == FULL.ranges[0].range
 
 
-def test_size_and_pieces_are_those_of_all_ranges() -> None:
-    """Pieces that count no more are deleted with the others."""
+def test_size_and_pieces_cover_all_ranges() -> None:
+    """Pieces that no longer count are deleted with the others."""
     assert FULL.size == 7
     assert FULL.pieces == ["manifests/y", "manifests/.checkpoints/i/pieces/h-000001", "manifests/x"]

@@ -24,8 +24,8 @@ def job_of(variables: dict[str, str] = VARIABLES, environment: dict[str, str] | 
     return Job.from_event(event, config={}, environment=environment or {}, deployment=deployment, now=NOW)
 
 
-def test_a_job_of_cloudfront_may_live_longer_and_is_another_job_than_that_of_s3() -> None:
-    """Each of its fields makes another manifest, and crosses to siblings as it is."""
+def test_a_job_signed_for_cloudfront_may_live_longer_and_is_another_job() -> None:
+    """Each of its fields makes another manifest, and reaches the siblings unchanged."""
     fields: list[dict[str, Any]] = [
         {},
         {"policy": "prefix"},
@@ -49,17 +49,17 @@ def test_a_job_of_cloudfront_may_live_longer_and_is_another_job_than_that_of_s3(
         ({"starts_at": "2026-04-02"}, "starts_at", "deployment sets it .STARTS_AT."),
         ({"signer": "cloudfront", "ip_range": "192.0.2.1/24"}, "ip_range", "IPv4"),
         ({"signer": "cloudfront", "ip_range": "2001:db8::/32"}, "ip_range", "IPv4"),
-        ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs end"),
+        ({"signer": "cloudfront", "starts_at": "2026-04-02"}, "starts_at", "before the URLs expire"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": ""}, "policy", "manifests/"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": "man"}, "policy", "manifests/"),
         ({"signer": "cloudfront", "policy": "prefix", "prefix": None, "prefixes": ["a/"]}, "policy", "one prefix"),
         ({"signer": "somebody"}, "signer", "one of"),
     ],
 )
-def test_what_a_signer_cannot_do_is_refused_by_field_value_and_rule(
+def test_a_field_that_the_signer_cannot_serve_is_refused_with_the_rule(
     fields: dict[str, Any], field: str, rule: str
 ) -> None:
-    """A policy for a prefix would open manifests that lie under it, too."""
+    """A policy for a prefix would also open the manifests under it."""
     with pytest.raises(InvalidEventError, match=rule) as refused:
         job_of(**fields)
     assert refused.value.field == field
@@ -68,8 +68,8 @@ def test_what_a_signer_cannot_do_is_refused_by_field_value_and_rule(
 @pytest.mark.parametrize(
     "source", [{"refresh": "s3://reports/old.jsonl"}, {"keys_from": "s3://reports/keys"}, {"prefixes": ["a/", "b/"]}]
 )
-def test_a_deployments_policy_of_a_prefix_is_none_for_an_event_with_another_source(source: dict[str, Any]) -> None:
-    """With Policy=prefix and RefreshHours each refresh was refused, until the links at the stable key had died."""
+def test_the_deployments_prefix_policy_does_not_apply_to_an_event_with_another_source(source: dict[str, Any]) -> None:
+    """With Policy=prefix and RefreshHours each refresh was refused, until the links at the stable key had expired."""
     around = {"SIGNER": "cloudfront", "POLICY": "prefix", "PREFIX": "in/"}
     assert job_of(environment=around).policy == "prefix"
     assert job_of(environment=around, prefix=None, **source).policy == "canned"
@@ -77,15 +77,15 @@ def test_a_deployments_policy_of_a_prefix_is_none_for_an_event_with_another_sour
         job_of(environment=around, prefix=None, policy="prefix", **source)
 
 
-def test_a_life_that_is_too_long_names_the_variable_that_states_it() -> None:
+def test_a_lifetime_that_is_too_long_is_refused_by_the_variable_that_sets_it() -> None:
     """The event may choose the other signer."""
     with pytest.raises(InvalidEventError, match="URL_EXPIRY_SECONDS"):
         job_of(environment={"URL_EXPIRY_SECONDS": "30d"})
     assert job_of(environment={"URL_EXPIRY_SECONDS": "30d"}, signer="cloudfront").expiry_seconds == 30 * 86_400
 
 
-def test_a_job_of_cloudfront_needs_a_distribution() -> None:
-    """And a distribution its key; one that is named in part is refused, as is a URL in place of a host."""
+def test_a_job_signed_for_cloudfront_needs_a_distribution() -> None:
+    """A distribution needs its key; one without an id is refused, as is a URL in place of a host."""
     with pytest.raises(InvalidEventError, match="CLOUDFRONT_DOMAIN"):
         job_of({}, signer="cloudfront")
     for name, value in {
@@ -99,8 +99,8 @@ def test_a_job_of_cloudfront_needs_a_distribution() -> None:
         DistributionSettings.from_environment({"CLOUDFRONT_DOMAIN": "files.example.com"})
 
 
-def test_links_that_do_not_work_yet_or_not_from_here_are_not_tried() -> None:
-    """They would tell nothing."""
+def test_links_that_cannot_work_yet_or_from_here_are_not_probed() -> None:
+    """The result would mean nothing."""
     later = job_of(signer="cloudfront", starts_at="2026-04-01T06:40:00Z", probe=True)
     assert not later.can_be_tried(NOW)
     assert later.can_be_tried(later.starts_at or NOW)

@@ -12,19 +12,19 @@ from processor.job.encoded_bytes import combined
 
 
 def known(data: bytes, stored: bytes) -> EncodedBytes:
-    """Return what is known of some bytes."""
+    """Return length and checksum of some lines, and of the bytes that store them."""
     return EncodedBytes(len(data), zlib.crc32(data), len(stored), zlib.crc32(stored))
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=300), st.binary(max_size=300))
-def test_what_is_known_of_parts_adds_up_to_what_is_known_of_the_whole(a: bytes, b: bytes, c: bytes, d: bytes) -> None:
-    """For the lines and for the bytes that they are stored as, each with its own length."""
+def test_lengths_and_checksums_of_parts_add_up_to_those_of_the_whole(a: bytes, b: bytes, c: bytes, d: bytes) -> None:
+    """For the lines and for the stored bytes, each with its own length."""
     assert known(a, c) + known(b, d) == known(a + b, c + d)
 
 
 @given(st.binary(max_size=50), st.binary(max_size=50), st.binary(max_size=50))
 def test_any_grouping_gives_the_same(a: bytes, b: bytes, c: bytes) -> None:
-    """Ranges are put together as they finish, not from left to right."""
+    """Ranges are joined as they finish, not from left to right."""
     one, two, three = known(a, a), known(b, b), known(c, c)
     assert (one + two) + three == one + (two + three)
 

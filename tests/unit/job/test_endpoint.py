@@ -22,8 +22,8 @@ IGNORED = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
         ({"S3_ENDPOINT_URL": OWN, **IGNORED}, OWN),
     ],
 )
-def test_the_service_goes_before_all_and_its_own_variable_before_both(
+def test_our_variable_precedes_that_of_s3_which_precedes_that_of_all_services(
     environment: dict[str, str], endpoint: str | None
 ) -> None:
-    """In the SDK's order, which the contract takes over."""
+    """The SDK's order, which the contract keeps."""
     assert DeploymentSettings.from_environment(environment, {}).endpoint_url == endpoint

@@ -46,12 +46,12 @@ def job_of(**event: Any) -> Job:
     ids=["defaults", "every field"],
 )
 def test_job_key__is_that_of_the_first_version(event: dict[str, Any], key: str) -> None:
-    """Recorded from it. Another key would leave the finished jobs of a table unknown, and make them again."""
+    """Recorded there. With another key the finished jobs of a table would be unknown, and would run again."""
     assert job_of(**event).job_key == key
 
 
-def test_job_key__a_later_field_joins_it_only_with_a_value_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The jobs that do not use it keep the key that they have in the table."""
+def test_job_key__includes_a_later_field_only_when_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs that do not use the field keep the key that they have in the table."""
     before = [job_of(bucket="reports", page_size=size).job_key for size in (1000, 10)]
     assert before[0] == before[1]
     later = {**FIELDS, "page_size": replace(FIELDS["page_size"], identity=True)}
@@ -61,13 +61,13 @@ def test_job_key__a_later_field_joins_it_only_with_a_value_of_its_own(monkeypatc
     assert len(set(after)) == 3
 
 
-def test_job_key__the_fields_of_the_first_version_are_part_of_what_a_job_is() -> None:
+def test_job_key__is_made_of_the_fields_of_the_first_version() -> None:
     """The reference page marks them so."""
     assert all(FIELDS[name].identity for name in FIRST_IDENTITY)
 
 
 def test_a_payload_of_an_older_version_lacks_the_later_fields() -> None:
-    """A chain continues across an update of the function; a field that it lacks has its default."""
+    """A chain continues across an update of the function; a missing field has its default."""
     written = json.loads(json.dumps(job_of(**EVERY_FIELD).to_payload()))
     del written["page_size"]
     assert Job.from_payload(written, OPEN) == job_of(**EVERY_FIELD)
@@ -76,7 +76,7 @@ def test_a_payload_of_an_older_version_lacks_the_later_fields() -> None:
             Job.from_payload({**written, name: None}, OPEN)
 
 
-def test_a_field_is_one_entry() -> None:
+def test_one_entry_defines_a_field() -> None:
     """Its attribute gives name, type and default; the annotation gives the rest."""
 
     @dataclass(frozen=True)
@@ -94,13 +94,13 @@ def test_a_field_is_one_entry() -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "invoke"])
-def test_the_options_of_a_command_say_what_the_table_says(command: str) -> None:
-    """Name, meaning and rule; a value that breaks the rule is refused before anything else is done."""
-    told = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
+def test_the_options_of_a_command_match_the_table(command: str) -> None:
+    """Name, meaning and rule; a value that breaks the rule is refused first."""
+    output = " ".join(CliRunner().invoke(main, [command, "--help"]).output.split())
     for name, field in FIELDS.items():
         if field.metavar is not None:
-            said = f"--{name.replace('_', '-')} {field.metavar} {field.help} [{field.rule.says}]"
-            assert said.replace("`", "") in told
+            entry = f"--{name.replace('_', '-')} {field.metavar} {field.help} [{field.rule.says}]"
+            assert entry.replace("`", "") in output
     refused = CliRunner().invoke(main, [command, "s3://reports/", "--page-size", "1001"])
     assert refused.exit_code == 2
     assert "'--page-size': 'page_size': '1001' is refused: must be an integer from 1 to 1000" in refused.output

@@ -39,13 +39,13 @@ def test_precedence__event_then_config_then_environment_then_default() -> None:
 
 
 def test_null_is_absent__the_next_source_decides() -> None:
-    """``null`` in the event or the config row does not shadow what stands below."""
+    """``null`` in the event or the config row does not shadow the sources after it."""
     job = job_of({"bucket": None, "suffix": None}, {"suffix": None}, BUCKET_NAME="reports", SUFFIX=".doc")
     assert (job.bucket, job.suffix) == ("reports", ".doc")
 
 
 def test_empty_string_is_a_value() -> None:
-    """``""`` takes every key as suffix, lists the whole bucket as prefix, whatever stands below."""
+    """``""`` takes every key as suffix, lists the whole bucket as prefix, whatever the later sources say."""
     job = job_of({"bucket": "reports", "prefix": "", "suffix": ""}, {"prefix": "config/"}, SUFFIX=".doc")
     assert (job.prefix, job.suffix) == ("", "")
 
@@ -159,15 +159,15 @@ MACHINE = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign_siblings"
 def test_several_chains_are_refused_where_nothing_can_divide_the_job(
     event: dict[str, Any], environment: dict[str, str], field: str
 ) -> None:
-    """By the name of the field: the job would be one chain in silence."""
+    """The refusal names the field; otherwise the job would be one chain without a word."""
     settings = DeploymentSettings.from_environment(environment, {})
     with pytest.raises(InvalidEventError) as refusal:
         Job.from_event({"bucket": "reports", **event}, config={}, environment=environment, deployment=settings, now=NOW)
     assert refusal.value.field == field
 
 
-def test_one_chain_needs_nothing_and_several_a_state_machine_and_a_table() -> None:
-    """And how many there are does not make another job: the manifest is the same."""
+def test_only_several_chains_need_a_state_machine_and_a_table() -> None:
+    """Their number does not make another job: the manifest is the same."""
     settings = DeploymentSettings.from_environment({"STATE_MACHINE_ARN": MACHINE, "JOBS_TABLE": "jobs"}, {})
 
     def of(**event: Any) -> Job:
@@ -191,7 +191,7 @@ def test_an_unknown_field_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "shown"),
     [
         ({"expiry_seconds": "8d"}, "'expiry_seconds': '8d' is refused"),
         ({"page_size": "5000"}, "'page_size': '5000' is refused"),
@@ -202,13 +202,13 @@ def test_an_unknown_field_is_refused_by_name() -> None:
         ),
     ],
 )
-def test_a_refusal_shows_what_was_written(event: dict[str, Any], told: str) -> None:
-    """Nobody who wrote 8d looks for 691200."""
-    with pytest.raises(InvalidEventError, match=re.escape(told)):
+def test_a_refusal_shows_what_was_written(event: dict[str, Any], shown: str) -> None:
+    """An operator who wrote 8d does not look for 691200."""
+    with pytest.raises(InvalidEventError, match=re.escape(shown)):
         job_of({"bucket": "reports", **event})
 
 
-def test_what_sosw_adds_is_let_through() -> None:
+def test_fields_that_sosw_adds_are_accepted() -> None:
     """The Orchestrator flattens its task row into the payload."""
     row = {"task_id": "t1", "labourer_id": "presign", "greenfield": 1, "attempts": 1, "created_at": 1, "arn": "x"}
     job = job_of({"bucket": "reports", **row, "logging_level": "DEBUG", "test": True})
@@ -216,20 +216,20 @@ def test_what_sosw_adds_is_let_through() -> None:
 
 
 def test_environment__a_broken_setting_is_named_by_its_variable() -> None:
-    """Who deployed it must find the place."""
+    """The operator must find the place."""
     with pytest.raises(InvalidEventError, match="'URL_EXPIRY_SECONDS': 'soon'"):
         job_of({"bucket": "reports"}, URL_EXPIRY_SECONDS="soon")
     with pytest.raises(InvalidEventError, match="'MAX_HOPS'"):
         job_of({"bucket": "reports"}, MAX_HOPS="0")
 
 
-def test_config__a_broken_value_is_named_by_the_row() -> None:
-    """As for the environment."""
+def test_config__a_broken_value_is_named_with_the_config_row() -> None:
+    """The same as for the environment."""
     with pytest.raises(InvalidEventError, match="'page_size of the config row'"):
         job_of({"bucket": "reports"}, {"page_size": 0})
 
 
-def test_a_value_that_is_absent_is_shown_as_json_writes_it() -> None:
+def test_an_absent_value_is_shown_as_json_writes_it() -> None:
     """The reader has written JSON, not Python."""
     assert str(InvalidEventError("event", None, "must be an object")) == "'event': null is refused: must be an object"
 
@@ -246,7 +246,7 @@ def test_a_credential_is_never_shown_in_a_message() -> None:
 
 @pytest.mark.parametrize("field", ["bucket", "manifest_bucket"])
 def test_allowed_buckets__bound_both_buckets(field: str) -> None:
-    """Who may invoke chooses the bucket, so the deployment bounds it."""
+    """A caller chooses the bucket, so the deployment limits the choice."""
     event = {"bucket": "reports"} | {field: "other"}
     with pytest.raises(InvalidEventError, match=f"'{field}': 'other' is refused: must be one of ALLOWED_BUCKETS"):
         job_of(event, ALLOWED_BUCKETS="reports,archive")
@@ -256,7 +256,7 @@ def test_allowed_buckets__bound_both_buckets(field: str) -> None:
 
 
 def test_allowed_prefixes__the_job_must_stay_under_one() -> None:
-    """Also after the date stands in it."""
+    """The prefix with its date resolved counts."""
     assert job_of({"bucket": "reports", "prefix": "{yyyy}/04/"}, ALLOWED_PREFIXES="2026/,a/").prefix == "2026/04/"
     for prefix in ("", "2025/", "x/2026/", "{dd}/"):
         with pytest.raises(InvalidEventError, match="ALLOWED_PREFIXES"):
@@ -264,7 +264,7 @@ def test_allowed_prefixes__the_job_must_stay_under_one() -> None:
 
 
 def test_date_templates__are_resolved_from_the_events_time_in_utc() -> None:
-    """Reports live under months; midnight in another zone is not midnight in UTC."""
+    """Reports lie under months; midnight in another zone is not midnight in UTC."""
     event = {"bucket": "reports", "prefix": "r/{yyyy}/{mm}/{dd}/{hh}/", "time": "2026-01-01T00:30:00+02:00"}
     assert job_of(event).prefix == "r/2025/12/31/22/"
     assert job_of({"bucket": "reports", "prefix": "{{yyyy}}/{{}}"}).prefix == "{yyyy}/{}"
@@ -273,8 +273,8 @@ def test_date_templates__are_resolved_from_the_events_time_in_utc() -> None:
             job_of({"bucket": "reports", "prefix": template})
 
 
-def test_job_key__is_what_the_job_is() -> None:
-    """Speed settings and the delivery do not change it; what lands in the manifest does."""
+def test_job_key__changes_with_whatever_changes_the_manifest() -> None:
+    """Speed settings and the delivery do not change it."""
     plain = job_of({"bucket": "reports"})
     same = {"page_size": 10, "concurrency": 1, "fresh": True, "force": True, "task_id": "t", "time": "2026-01-01"}
     assert job_of({"bucket": "reports", **same}).job_key == plain.job_key
@@ -313,7 +313,7 @@ def test_manifest_prefix__the_deployments_own_is_never_empty_and_the_config_row_
 
 
 def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
-    """Sosw's own name for it, in sosw's own place."""
+    """Sosw's own name for it, where sosw has it."""
     assert DeploymentSettings.from_environment({}, {}).shutdown_period == 10
     assert DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {}).shutdown_period == 2.5
     assert DeploymentSettings.from_environment({"SHUTDOWN_PERIOD": "2.5"}, {"shutdown_period": 4}).shutdown_period == 4
@@ -337,7 +337,7 @@ def test_shutdown_period__config_then_environment_then_ten_seconds() -> None:
 def test_max_concurrent_siblings__config_then_ten_or_what_is_reserved(
     reserved: str | None, row: dict[str, Any] | None, most: int
 ) -> None:
-    """Who reserves forty for the jobs of forty prefixes means them; the config row is sosw's alone."""
+    """An operator who reserves forty for forty prefixes means them; the config row is sosw's alone."""
     environment = {} if reserved is None else {"RESERVED_CONCURRENCY": reserved}
     config = {} if row is None else {"siblings_config": row}
     assert DeploymentSettings.from_environment(environment, config).max_concurrent_siblings == most
@@ -377,9 +377,9 @@ def test_manifests_lie_where_this_job_or_the_deployment_writes_them(
 
 
 @pytest.mark.parametrize("prefix", ["manifests/", "manifests/2026/"])
-def test_a_prefix_where_manifests_lie_is_refused_by_name(prefix: str) -> None:
+def test_a_prefix_under_the_manifests_is_refused_by_name(prefix: str) -> None:
     """Nothing under it may be listed, so the job would be complete with no key."""
-    with pytest.raises(InvalidEventError, match="'prefix'.*lies under manifests/.*name another manifest_prefix"):
+    with pytest.raises(InvalidEventError, match="'prefix'.*is under manifests/.*name another manifest_prefix"):
         job_of({"bucket": "cargo", "prefix": prefix})
     assert job_of({"bucket": "cargo", "prefix": prefix, "manifest_prefix": "links/"}, MANIFEST_PREFIX="links/").prefix
 
@@ -408,7 +408,7 @@ def test_a_manifest_in_a_file_leaves_nothing_out() -> None:
         ("storage_classes", "COLD", "must be one of STANDARD"),
     ],
 )
-def test_choices__what_breaks_a_rule_is_refused_by_name(field: str, value: object, rule: str) -> None:
+def test_choices__a_value_that_breaks_a_rule_is_refused_by_name(field: str, value: object, rule: str) -> None:
     """Before anything is written."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'.*{rule}"):
         job_of({"bucket": "reports", field: value})
@@ -424,13 +424,13 @@ def test_choices__what_breaks_a_rule_is_refused_by_name(field: str, value: objec
         ({"modified_since": "last", "refresh": "s3://reports/old.jsonl"}, "modified_since"),
     ],
 )
-def test_choices__bounds_between_which_nothing_lies_are_refused(event: dict[str, object], field: str) -> None:
-    """And ``last`` where no table knows the last run: each run would take all, of a list of keys too."""
+def test_choices__bounds_with_nothing_between_them_are_refused(event: dict[str, object], field: str) -> None:
+    """So is ``last`` without a table that has the last run: each run would take all, of a list of keys too."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'"):
         job_of({"bucket": "reports", **event})
 
 
-def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
+def test_choices__a_list_in_a_variable_has_commas_or_is_json() -> None:
     """In an event a string is one glob, commas and all."""
     found = job_of({"bucket": "reports"}, {}, SUFFIX=".pdf, .txt", INCLUDE='["a,b*", "c*"]', EXCLUDE="[ab]*")
     assert (found.suffix, found.include, found.exclude) == ((".pdf", ".txt"), ("a,b*", "c*"), ("[ab]*",))
@@ -441,15 +441,15 @@ def test_choices__a_list_stands_in_a_variable_with_commas_or_as_json() -> None:
 
 @pytest.mark.parametrize("written", ["*.tmp", " *.tmp", "*.tmp\n", "*.tmp,", ' ["*.tmp"]\n'])
 def test_choices__a_variable_is_read_without_the_blanks_around_it(written: str) -> None:
-    """A line's end would match no key, so that all is linked; and nothing behind a comma would be every ending."""
+    """A line's end would match no key, so that all is linked; an empty item after a comma would be every ending."""
     found = job_of({"bucket": "reports"}, {}, EXCLUDE=written, SUFFIX=".pdf,\n")
     assert (found.exclude, found.suffix) == (("*.tmp",), ".pdf")
-    assert job_of({"bucket": "reports"}, {}, EXCLUDE='[" a"]').exclude == (" a",), "JSON says what it means"
+    assert job_of({"bucket": "reports"}, {}, EXCLUDE='[" a"]').exclude == (" a",), "JSON keeps the blank"
     assert job_of({"bucket": "reports", "exclude": " a"}).exclude == (" a",)
 
 
-def test_choices__written_otherwise_a_job_is_the_same() -> None:
-    """A day is a day, in whatever unit; and a list says the same in any order."""
+def test_choices__another_notation_makes_the_same_job() -> None:
+    """A day is a day, in whatever unit; and the order of a list does not matter."""
     written = ({"modified_since": "1d"}, {"modified_since": "P1D"}, {"modified_since": "24h"})
     assert len({job_of({"bucket": "reports", **each}).job_key for each in written}) == 1
     lists: list[list[str]] = [["a", "b"], ["b", "a", "a"]]
@@ -459,8 +459,8 @@ def test_choices__written_otherwise_a_job_is_the_same() -> None:
 
 @pytest.mark.parametrize("field", ["include", "exclude"])
 @pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}"])
-def test_globs__those_of_other_tools_are_refused(field: str, glob: str) -> None:
-    """Read as the AWS CLI reads them, they left out keys in no folder, and excluded nothing: both without a word."""
+def test_globs__of_other_tools_are_refused(field: str, glob: str) -> None:
+    """Read as in the AWS CLI, they left out keys in no folder, and excluded nothing: both without a word."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'.*{re.escape(glob)}"):
         job_of({"bucket": "reports", field: ["a*", glob]})
     literal = ["a**b", "2026/**", "x**/y", "[{]a,b}", "{a}"]
@@ -468,18 +468,18 @@ def test_globs__those_of_other_tools_are_refused(field: str, glob: str) -> None:
 
 
 def test_globs__an_exclude_that_leaves_nothing_is_refused() -> None:
-    """In the AWS CLI an include behind it takes some back; here the manifest was empty."""
-    with pytest.raises(InvalidEventError, match="^'EXCLUDE'.*include alone takes only what it names"):
+    """In the AWS CLI a later include takes some back; here the manifest was empty."""
+    with pytest.raises(InvalidEventError, match="^'EXCLUDE'.*use include alone"):
         job_of({"bucket": "reports", "include": "*.pdf"}, EXCLUDE="*")
-    with pytest.raises(InvalidEventError, match="^'INCLUDE'.*a glob of its own"):
+    with pytest.raises(InvalidEventError, match="^'INCLUDE'.*its own glob"):
         job_of({"bucket": "reports"}, INCLUDE="*.{pdf,txt}")
 
 
 ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
 
 
-def test_bucket__an_access_point_stands_in_its_place() -> None:
-    """By its ARN, or by its alias, which is a name like any; the manifest needs a bucket of its own beside an ARN."""
+def test_bucket__may_be_an_access_point() -> None:
+    """By its ARN, or by its alias, which is an ordinary name; beside an ARN the manifest needs a bucket of its own."""
     assert job_of({"bucket": ACCESS_POINT, "manifest_bucket": "lists"}).bucket == ACCESS_POINT
     assert job_of({"bucket": "reports-abcdef0123456789-s3alias"}).manifest_bucket == "reports-abcdef0123456789-s3alias"
     with pytest.raises(InvalidEventError, match="^'manifest_bucket'"):
@@ -499,8 +499,8 @@ def test_bucket__an_access_point_stands_in_its_place() -> None:
 
 
 @pytest.mark.parametrize("field", ["keys_from", "refresh"])
-def test_a_function_takes_no_keys_from_a_file_of_its_own(field: str) -> None:
-    """Whoever may invoke it would read the files of the Lambda; a laptop's run takes its own."""
+def test_a_function_refuses_a_list_of_keys_in_its_own_file(field: str) -> None:
+    """A caller would read the files of the Lambda; a laptop's run takes its own."""
     event = {"bucket": "reports", field: "file:///etc/passwd"}
     with pytest.raises(InvalidEventError, match="must be s3://bucket/key"):
         job_of(event)
@@ -509,7 +509,7 @@ def test_a_function_takes_no_keys_from_a_file_of_its_own(field: str) -> None:
 
 
 def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
-    """A piece's: a claim of 32 characters, and a number."""
+    """The longest is a piece's: a claim of 32 characters, and a number."""
     job = job_of({"bucket": "reports", "manifest_prefix": "x" * 900})
     assert len(f"{job.checkpoint_prefix(job.job_id('d'))}000001-plan-{'h' * 32}.jsonl") < 1024
 
@@ -522,7 +522,7 @@ def test_a_manifest_prefix_leaves_room_for_the_longest_key_under_it() -> None:
         {"prefixes": ["{{b}}/"], "manifest_key": "manifests/latest.jsonl"},
     ],
 )
-def test_the_event_that_asks_for_a_job_again_asks_for_the_same_one(source: dict[str, Any]) -> None:
-    """Braces of ``prefixes`` were taken for a date's: ``resume`` of a run lost in its first hop listed other keys."""
+def test_an_event_made_from_a_job_makes_the_same_job(source: dict[str, Any]) -> None:
+    """Braces of ``prefixes`` were read as a date: ``resume`` of a run lost in its first hop listed other keys."""
     job = job_of({"bucket": "reports", **source})
     assert job_of(job.to_event()) == job

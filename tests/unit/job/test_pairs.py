@@ -1,4 +1,4 @@
-"""Every two fields of an event together: refused by name, or the same job wherever it is written down."""
+"""Every pair of fields of an event is refused by name, or makes the same job wherever it is written."""
 
 from __future__ import annotations
 
@@ -104,33 +104,33 @@ def refused(event: dict[str, Any]) -> str | None:
 
 
 def in_a_variable(value: object) -> str:
-    """Return a value as a variable of the environment holds it; a comma separates there."""
+    """Return a value as an environment variable has it, where a comma separates the items of a list."""
     if isinstance(value, str):
         return json.dumps([value]) if "," in value else value
     return json.dumps(value)
 
 
 def is_allowed(event: dict[str, Any]) -> bool:
-    """Return what the reference says of a pair."""
+    """Return whether the reference allows a pair."""
     lacks = any(event.get(name) == value and not needed.items() <= event.items() for name, value, needed in NEEDS)
     return tuple(event) not in REFUSED and event not in CONTRADICTIONS and not lacks
 
 
-def test_every_field_is_tried() -> None:
+def test_the_pairs_cover_every_field() -> None:
     """``bucket`` is in each event, and ``fresh`` in no payload."""
     assert {*VALUES, "bucket", "fresh"} == set(FIELDS)
 
 
-def test_two_fields_are_refused_where_the_reference_says_so_and_by_the_name_of_one_of_them() -> None:
-    """Not by a field that the caller has never written."""
+def test_two_fields_are_refused_exactly_where_the_reference_says_so() -> None:
+    """The refusal names one of the two, not a field that the caller never wrote."""
     for event in PAIRS:
         field = refused(event)
         assert (field is None) is is_allowed(event), (event, field)
         assert field is None or field in event, (event, field)
 
 
-def test_a_job_is_the_same_in_its_payload_and_in_the_event_that_asks_for_it_again() -> None:
-    """A sibling, and ``resume`` of a job that was lost before its first checkpoint, go on with all of its fields."""
+def test_a_job_is_the_same_in_its_payload_and_in_the_event_made_from_it() -> None:
+    """A sibling, and ``resume`` of a job lost before its first checkpoint, keep all of its fields."""
     jobs = [job_of(event) for event in PAIRS if is_allowed(event)]
     for job in jobs:
         assert Job.from_payload(json.loads(json.dumps(job.to_payload())), DEPLOYED) == job
@@ -138,7 +138,7 @@ def test_a_job_is_the_same_in_its_payload_and_in_the_event_that_asks_for_it_agai
     assert len({job.job_key for job in jobs}) > len(jobs) // 3
 
 
-def test_a_deployment_that_says_the_same_makes_the_same_job() -> None:
+def test_the_same_values_in_the_deployment_make_the_same_job() -> None:
     """In its row or its variables, where lists are JSON; a list of keys takes its ending from the event alone."""
     for event in PAIRS:
         if not is_allowed(event) or tuple(event) in {("suffix", "keys_from"), ("suffix", "refresh")}:

@@ -1,4 +1,4 @@
-"""Each field of a job has every place where somebody would look for it, or a reason beside it why not."""
+"""Each field of a job is in every place where a reader looks for it, or a reason here says why not."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from tests.conftest import NOW
 ENVIRONMENT = template.load()["Resources"]["LambdaPresignSiblings"]["Properties"]["Environment"]["Variables"]
 OF_ONE_EVENT = {
     "time": "each event has its own",
-    "cursor": "a token is of one listing",
+    "cursor": "a token belongs to one listing",
     "start_after": "a part of the keys is asked for once",
     "end_at": "a part of the keys is asked for once",
     "fresh": "counts once a delivery",
-    "force": "is said by whoever is there",
+    "force": "is given by the operator who invokes the job",
     "task_id": "each task has its own",
 }
 NO_OPTION_OF_RUN = {
     **{name: why for name, why in OF_ONE_EVENT.items() if name not in {"start_after", "end_at"}},
-    "bucket": "stands in the argument",
-    "prefix": "stands in the argument",
-    "manifest_bucket": "stands in --to",
-    "manifest_prefix": "stands in --to",
-    "probe": "is on, and --no-probe ends it",
+    "bucket": "is in the argument",
+    "prefix": "is in the argument",
+    "manifest_bucket": "is in --to",
+    "manifest_prefix": "is in --to",
+    "probe": "is on unless --no-probe is given",
     "refresh": "is a command of its own",
 }
 SAME_MANIFEST = {
     "page_size": "how it is listed",
     "concurrency": "how it is listed",
     "chains": "how it is listed",
-    "probe": "what is looked at afterwards",
+    "probe": "what is checked afterwards",
     **dict.fromkeys(("page", "page_title", "page_contact"), "what is written beside it"),
-    "time": "dates are in the prefix, and ages in the dates",
+    "time": "its effect is in the prefix and in the other dates",
     "fresh": "when it is made",
     "force": "whether it is made",
     "task_id": "for whom it is made",
@@ -46,12 +46,12 @@ REFERENCE = reference.EVENT.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_a_field_has_each_of_its_places(name: str) -> None:
-    """Event, environment, the stack's parameters, the desk, the job's identity, and the reference."""
+def test_a_field_is_in_every_place_or_has_a_reason(name: str) -> None:
+    """Event, environment, stack parameters, command line, the job's identity, and the reference."""
     field = FIELDS[name]
     assert (field.env is None) == (name in OF_ONE_EVENT), "environment"
     assert field.env is None or field.env in ENVIRONMENT, "stack"
-    assert (f"--{name.replace('_', '-')}" in OPTIONS) != (name in NO_OPTION_OF_RUN), "desk"
+    assert (f"--{name.replace('_', '-')}" in OPTIONS) != (name in NO_OPTION_OF_RUN), "command line"
     assert field.identity != (name in SAME_MANIFEST), "identity"
     assert f"| `{name}` |" in REFERENCE, "reference"
 
@@ -70,6 +70,6 @@ def test_a_field_is_validated_with_its_name_and_its_rule(name: str) -> None:
     assert refused.value.field == f"job.{name}"
 
 
-def test_each_reason_is_one_of_a_field_that_is_there() -> None:
-    """A field that goes takes its reason along."""
+def test_each_reason_belongs_to_an_existing_field() -> None:
+    """A field that is removed takes its reason along."""
     assert {*NO_OPTION_OF_RUN, *SAME_MANIFEST} <= set(FIELDS)

@@ -21,8 +21,8 @@ from processor.job import DeploymentSettings, endpoint
         (" https://store.example ", "https://store.example"),
     ],
 )
-def test_an_endpoint_is_taken_in_the_form_that_every_library_signs(written: str, taken: str) -> None:
-    """Host names know no case, and no Host header holds the scheme's own port."""
+def test_an_endpoint_is_normalised_to_the_form_that_every_library_signs(written: str, taken: str) -> None:
+    """Case does not count in host names, and no Host header has the scheme's own port."""
     assert endpoint("--endpoint-url", written) == taken
 
 
@@ -42,7 +42,7 @@ def test_an_endpoint_is_taken_in_the_form_that_every_library_signs(written: str,
         "user:pass@store.example",
     ],
 )
-def test_what_is_no_endpoint_is_refused_by_its_name_and_how_it_is_written(written: str) -> None:
+def test_a_value_that_is_no_endpoint_is_refused_with_its_variable_and_form(written: str) -> None:
     """Nothing is sent; a password in it is not shown."""
     with pytest.raises(InvalidEventError, match=r"S3_ENDPOINT_URL': .* must be written as http://host:port") as refused:
         DeploymentSettings.from_environment({"S3_ENDPOINT_URL": written}, {})
@@ -50,11 +50,11 @@ def test_what_is_no_endpoint_is_refused_by_its_name_and_how_it_is_written(writte
 
 
 def test_style_and_read_timeout_have_defaults() -> None:
-    """60 seconds, as boto3."""
+    """60 seconds, as in boto3."""
     reach = DeploymentSettings.from_environment({}, {}).reach
     assert (reach.style, reach.read_seconds) == (None, 60.0)
-    told = {"S3_ADDRESSING_STYLE": "virtual", "S3_READ_TIMEOUT": "5m"}
-    reach = DeploymentSettings.from_environment(told, {}).reach
+    environment = {"S3_ADDRESSING_STYLE": "virtual", "S3_READ_TIMEOUT": "5m"}
+    reach = DeploymentSettings.from_environment(environment, {}).reach
     assert (reach.style, reach.read_seconds) == ("virtual", 300.0)
     assert DeploymentSettings.from_environment({"S3_ADDRESSING_STYLE": "auto"}, {}).reach.style is None
 

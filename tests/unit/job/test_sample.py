@@ -1,4 +1,4 @@
-"""The keys that stand for a manifest when its links are tried."""
+"""The keys whose links are probed for the whole manifest."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def test_first_and_last_are_those_of_the_manifest_whatever_came_first() -> None:
     assert set(sample.keys) >= {"00", "39"}
 
 
-def test_the_other_may_be_any() -> None:
-    """A page of one key counts no more than any other key."""
+def test_the_third_key_of_the_sample_may_be_any_key() -> None:
+    """The only key of a page counts no more than any other."""
     seen = Counter((counts(KEYS[:39]) + counts(KEYS[39:])).sample.other for _ in range(4000))
     assert set(seen) == set(KEYS)
     assert seen["39"] < 400
 
 
-def test_a_checkpoint_keeps_them() -> None:
-    """One that was written before holds none."""
+def test_a_checkpoint_keeps_the_sample() -> None:
+    """A checkpoint of an older version has none."""
     kept = Checkpoint(job_key="k", job_id="i", counts=counts(KEYS))
     assert Checkpoint.from_bytes(kept.to_bytes()).counts.sample == kept.counts.sample
     assert Sample().keys == ()

@@ -1,4 +1,4 @@
-"""A sibling payload is input like any other: it says the same after the wire, and a forged one is refused."""
+"""A sibling payload is input like any other: it survives the wire unchanged, and a forged one is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def over_the_wire(place: SiblingPayload) -> dict[str, Any]:
     return payload
 
 
-def test_the_sibling_reads_what_was_written() -> None:
+def test_the_sibling_reads_the_payload_as_it_was_written() -> None:
     """Every field survives JSON."""
     place = begun(compression="gzip", end_at="z", task_id="t1", start_after="a", force=True)
     assert SiblingPayload.from_payload(over_the_wire(place), OPEN) == place
@@ -52,8 +52,8 @@ def test_the_payload_stays_small_however_long_the_job() -> None:
     assert len(json.dumps(place.after(far, place.checkpoint_key or "").to_payload())) < 4096
 
 
-def test_a_new_run_is_asked_for_once__siblings_never_carry_fresh() -> None:
-    """Else each hop would start anew."""
+def test_fresh_counts_once_and_is_in_no_siblings_payload() -> None:
+    """With it each hop would start a new run."""
     assert over_the_wire(begun(fresh=True))["job"]["fresh"] is False
 
 
@@ -112,7 +112,7 @@ def test_a_forged_or_malformed_payload_is_refused(path: tuple[str, ...], value: 
 
 @pytest.mark.parametrize("field", ["job_id", "hop", "manifest", "started", "budget"])
 def test_a_payload_without_a_field_is_refused(field: str) -> None:
-    """Half a payload is none."""
+    """An incomplete payload is invalid."""
     payload = over_the_wire(begun())
     del payload[field]
     with pytest.raises(InvalidEventError, match=field):
@@ -120,7 +120,7 @@ def test_a_payload_without_a_field_is_refused(field: str) -> None:
 
 
 def test_the_payload_of_the_first_version_is_read() -> None:
-    """It said no version; a chain goes on across an update of the function."""
+    """It had no version; a chain continues across an update of the function."""
     written = over_the_wire(begun())
     assert written.pop("version") == VERSION
     assert SiblingPayload.from_payload(written, OPEN) == begun()
@@ -128,7 +128,7 @@ def test_the_payload_of_the_first_version_is_read() -> None:
 
 @pytest.mark.parametrize("version", [VERSION + 1, 0, "new", True])
 def test_the_payload_of_a_newer_version_is_refused_by_name(version: object) -> None:
-    """Whatever else it says: this version would leave out what it does not know."""
+    """Whatever its content: this version would leave out what it does not know."""
     written = over_the_wire(begun()) | {"version": version, "of_tomorrow": 1}
     with pytest.raises(InvalidEventError, match="'version'.*must be"):
         SiblingPayload.from_payload(written, OPEN)
@@ -142,7 +142,7 @@ def test_the_allow_lists_hold_for_siblings_too() -> None:
 
 
 def test_a_resume_opens_a_new_budget() -> None:
-    """A person decided that the chain may cost as much again."""
+    """The operator decided that the chain may cost as much again."""
     resumed = SiblingPayload.from_payload(json.loads(json.dumps(begun().to_resume())), OPEN)
     assert resumed.resume
     later = datetime(2026, 5, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Seconds, wherever they are asked for, may be written as people write them."""
+"""Every field in seconds also takes a duration as people write it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WEEK = 604_800
     ],
 )
 def test_duration__is_read_as_people_and_iso_8601_write_it(written: Any, seconds: int) -> None:
-    """Seconds stay the unit of a number alone."""
+    """A number alone is in seconds."""
     assert times.duration("expiry_seconds", written, 1, WEEK) == seconds
 
 
@@ -60,7 +60,7 @@ def test_duration__is_read_as_people_and_iso_8601_write_it(written: Any, seconds
         None,
     ],
 )
-def test_duration__that_is_none_or_out_of_range_is_refused_with_the_rule(written: Any) -> None:
+def test_duration__that_is_invalid_or_out_of_range_is_refused_with_the_rule(written: Any) -> None:
     """A month has no fixed length; the message shows how durations are written."""
     with pytest.raises(InvalidEventError, match="a duration such as") as refused:
         times.duration("expiry_seconds", written, 60, WEEK)
@@ -68,7 +68,7 @@ def test_duration__that_is_none_or_out_of_range_is_refused_with_the_rule(written
 
 
 def test_the_deployments_settings_take_durations_too() -> None:
-    """``12h`` is what one means."""
+    """``12h`` is how an operator writes it."""
     settings = DeploymentSettings.from_environment({"MAX_JOB_SECONDS": "12h", "SHUTDOWN_PERIOD": "PT20S"}, {})
     assert (settings.max_job_seconds, settings.shutdown_period) == (43_200, 20.0)
     with pytest.raises(InvalidEventError, match="SHUTDOWN_PERIOD") as refused:

@@ -1,4 +1,4 @@
-"""A manifest in a file is the one that would lie in S3, however its run was cut into ranges and hops."""
+"""A manifest in a file is the one that S3 would have, however its run was cut into ranges and hops."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PART = 1000
 
 
 def ranges(count: int) -> list[KeyRange]:
-    """Return so many ranges in key order."""
+    """Return the given number of ranges in key order."""
     return [KeyRange(number, str(number), str(number + 1), str(number), None, done=False) for number in range(count)]
 
 
@@ -65,7 +65,7 @@ def _store(path: Path, holder: str) -> FilePieceStore:
 @settings(max_examples=30)  # each piece waits for the disk
 @given(lines=st.lists(st.lists(st.binary(min_size=1, max_size=3000), max_size=3), min_size=1, max_size=4))
 def test_any_ranges_and_cuts_give_the_same_bytes(tmp_path_factory: pytest.TempPathFactory, lines: Any) -> None:
-    """Plain; with gzip the same bytes when read, in one member."""
+    """Plain; with gzip, the same bytes after decompression, in one member."""
     folder, whole = tmp_path_factory.mktemp("cut"), b"".join(line for some in lines for line in some)
     assert write(folder / "a", lines) == whole
     assert gzip.decompress(write(folder / "a.gz", lines, "gzip")) == whole
@@ -73,10 +73,10 @@ def test_any_ranges_and_cuts_give_the_same_bytes(tmp_path_factory: pytest.TempPa
 
 
 @pytest.mark.parametrize("without", ["copy_file_range", "link"])
-def test_a_system_that_lacks_a_call_gives_the_same_file(
+def test_a_system_without_a_call_gives_the_same_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without: str
 ) -> None:
-    """MacOS copies no file ranges, and some file systems have no hard links."""
+    """Some systems cannot copy file ranges, and some file systems have no hard links."""
 
     def refused(*_: object) -> None:
         raise OSError(38, "not here")
@@ -85,16 +85,14 @@ def test_a_system_that_lacks_a_call_gives_the_same_file(
     assert write(tmp_path / "a", [[b"x" * 2500, b"y\n"], [b"z\n"]]) == b"x" * 2500 + b"y\nz\n"
 
 
-def test_a_disk_that_is_full_keeps_the_pieces_and_nothing_that_nobody_can_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was put together so far would keep it full; --resume puts it together again."""
-    made, really = unfinished(tmp_path / "a") / "whole", os.fsync
+def test_a_full_disk_keeps_the_pieces_and_no_partial_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partial file would keep the disk full; --resume joins the pieces again."""
+    made, fsync = unfinished(tmp_path / "a") / "whole", os.fsync
 
     def full(descriptor: int) -> None:
         if made.exists() and made.stat().st_ino == os.fstat(descriptor).st_ino:
             raise OSError(errno.ENOSPC, "full")
-        really(descriptor)
+        fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="full"):
@@ -105,8 +103,8 @@ def test_a_disk_that_is_full_keeps_the_pieces_and_nothing_that_nobody_can_use(
     assert write(tmp_path / "b", [[b"x" * 2500]]) == b"x" * 2500
 
 
-def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
-    """A manifest with a hole would look whole."""
+def test_a_shortened_or_missing_piece_is_an_error(tmp_path: Path) -> None:
+    """A manifest with a gap would look complete."""
     store = _store(tmp_path / "a", "hop")
     piece = asyncio.run(put(store, b"0123456789"))
     (unfinished(tmp_path / "a") / piece.key).write_bytes(b"012345")
@@ -116,7 +114,7 @@ def test_bytes_that_are_gone_are_missed(tmp_path: Path) -> None:
 
 
 def test_a_range_is_written_while_it_grows(tmp_path: Path) -> None:
-    """What it holds at its end is copied on fresh memory: 5 MiB of each reader took a worker a tenth of its time."""
+    """Bytes held until its end are copied into new memory: 5 MiB of each reader cost a worker a tenth of its time."""
     store, folder = FilePieceStore(tmp_path / "a", "hop"), unfinished(tmp_path / "a")
 
     async def run() -> None:
@@ -130,7 +128,7 @@ def test_a_range_is_written_while_it_grows(tmp_path: Path) -> None:
 
 
 def test_another_file_is_never_replaced(tmp_path: Path) -> None:
-    """It may appear during the run; the work of the run is kept, where the message says."""
+    """It may appear during the run; the run's work is kept, where the message says."""
     for name in ("a", "a.1"):
         (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(ManifestTakenError, match=r"appeared during the run, and is not replaced: .*/a\.2$"):
@@ -139,8 +137,8 @@ def test_another_file_is_never_replaced(tmp_path: Path) -> None:
     assert (tmp_path / "a.2").stat().st_mode & 0o777 == 0o600
 
 
-def test_its_owner_alone_reads_it(tmp_path: Path) -> None:
-    """Folder, pieces and file hold live URLs."""
+def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    """Folder, pieces and file have live URLs."""
     store = _store(tmp_path / "a", "hop")
     piece = asyncio.run(put(store, b"x\n"))
     assert unfinished(tmp_path / "a").stat().st_mode & 0o777 == 0o700
@@ -149,24 +147,22 @@ def test_its_owner_alone_reads_it(tmp_path: Path) -> None:
     assert (tmp_path / "b").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_is_a_link_is_refused(tmp_path: Path) -> None:
-    """Whoever laid it would read the links."""
+def test_a_symbolic_link_as_folder_is_refused(tmp_path: Path) -> None:
+    """Whoever made it could read the links."""
     (tmp_path / "elsewhere").mkdir()
     unfinished(tmp_path / "a").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(WrongUseError, match="another user"):
         asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
 
 
-def test_a_share_of_the_network_may_give_every_file_an_owner_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An EFS access point, NFS that squashes root, CIFS: the folder that the run had just made was another user's."""
+def test_a_network_share_may_give_every_file_another_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An EFS access point, NFS with root squashed, CIFS: the run's own new folder belonged to another user."""
     monkeypatch.setattr(os, "geteuid", lambda: tmp_path.stat().st_uid + 1)
     assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"
 
 
 def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In which this one may make nothing, or makes files of its own."""
+    """The user can create no file in it, or owns the files that it creates there."""
     theirs = unfinished(tmp_path / "a")
     theirs.mkdir()
     monkeypatch.setattr(os, "geteuid", lambda: theirs.stat().st_uid + 1)
@@ -186,14 +182,14 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
                 asyncio.run(put(_store(tmp_path / "a", "hop"), b"x"))
 
 
-def test_what_the_first_version_left_makes_way(tmp_path: Path) -> None:
-    """It kept the bytes in a file of the folder's name; its checkpoint lets the run begin again."""
+def test_the_leftovers_of_the_first_version_are_replaced(tmp_path: Path) -> None:
+    """It kept the bytes in a file of the folder's name; its checkpoint restarts the run."""
     unfinished(tmp_path / "a").write_bytes(b"old")
     assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"
 
 
-def test_a_run_that_was_killed_before_the_tidying_is_known_to_be_finished(tmp_path: Path) -> None:
-    """The file and what it was made of are one."""
+def test_a_run_killed_before_its_cleanup_counts_as_finished(tmp_path: Path) -> None:
+    """The manifest and the joined file are the same file."""
     assert not is_finished(tmp_path / "a")
     write(tmp_path / "a", [[b"x\n"]])
     unfinished(tmp_path / "a").mkdir()
@@ -201,16 +197,16 @@ def test_a_run_that_was_killed_before_the_tidying_is_known_to_be_finished(tmp_pa
     assert is_finished(tmp_path / "a")
 
 
-def test_another_file_at_the_target_does_not_make_a_run_a_finished_one(tmp_path: Path) -> None:
-    """Its pieces and its checkpoint would be removed, and the manifest be neither here nor there."""
+def test_another_file_at_the_target_does_not_make_a_run_finished(tmp_path: Path) -> None:
+    """Its pieces and its checkpoint would be removed, and the manifest would be lost."""
     unfinished(tmp_path / "a").mkdir()
     (unfinished(tmp_path / "a") / "whole").write_bytes(b"ours\n")
     (tmp_path / "a").write_bytes(b"ours\n")
     assert not is_finished(tmp_path / "a")
 
 
-def test_a_run_that_was_killed_while_its_file_was_put_together_puts_it_together_again(tmp_path: Path) -> None:
-    """What lies there is the beginning of it, as far as nobody knows."""
+def test_a_run_killed_while_joining_its_file_joins_it_again(tmp_path: Path) -> None:
+    """How much of the partial file is valid is unknown."""
     unfinished(tmp_path / "a").mkdir()
     (unfinished(tmp_path / "a") / "whole").write_bytes(b"begun and longer than what is to come\n")
     assert write(tmp_path / "a", [[b"x\n"]]) == b"x\n"

@@ -1,4 +1,4 @@
-"""A process without work lets the others stop for it, once that is worth it."""
+"""A process without work makes the others stop for it, once that is worth it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from presign_siblings.laptop.idle import Idle
 
 
 def test_a_process_without_work_waits_a_little_for_the_others() -> None:
-    """Its time begins anew when it gets some."""
+    """Its waiting time starts again when it gets work."""
     with patch("time.monotonic") as now:
         idle, found = Idle(2, patience=2.0), []
         for now.return_value, busy in ((1.0, [1]), (2.5, [1]), (3.0, [1]), (4.0, [1, 2]), (5.0, [1])):
@@ -17,7 +17,7 @@ def test_a_process_without_work_waits_a_little_for_the_others() -> None:
     assert found == [(False, 2.0), (False, 0.5), (True, 0.0), (False, inf), (False, 2.0)]
 
 
-def test_a_process_without_work_does_not_wait_for_one_that_has_only_begun() -> None:
+def test_a_process_without_work_does_not_wait_for_one_that_has_just_begun() -> None:
     """Ranges took eight seconds so far: one that began a second ago has more than the patience left."""
     with patch("time.monotonic") as now:
         idle, found = Idle(2, patience=2.0), []
@@ -28,4 +28,4 @@ def test_a_process_without_work_does_not_wait_for_one_that_has_only_begun() -> N
         idle, found = Idle(2, patience=2.0), []
         for now.return_value, busy in ((0.0, [4, 3]), (8.0, [4, 2]), (14.0, [2]), (15.0, [2]), (16.0, [2])):
             found.append(idle.long(busy))
-    assert found == [False, False, False, False, True], "one that is half done is waited for"
+    assert found == [False, False, False, False, True], "the process waits for a range that is half done"

@@ -1,4 +1,4 @@
-"""What a person at a desk reads of a hop, in place of the function's log."""
+"""What a local run shows of a hop, in place of the function's log."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from presign_siblings.laptop.progress import Progress
 
 
 @pytest.mark.parametrize("paused", ["listing_paused", "writing_paused"])
-def test_a_run_that_waits_says_why_and_that_it_goes_on(paused: str) -> None:
-    """It may take a while: S3 asks to slow down for minutes, and nothing moves on the screen."""
-    told: list[Progress] = []
-    getattr(ProgressTelemetry(told.append), paused)("cannot list s3://reports/in/: S3 answered SlowDown")
-    assert told == [Progress(warning="cannot list s3://reports/in/: S3 answered SlowDown; trying again")]
+def test_a_waiting_run_shows_the_cause_and_that_it_will_continue(paused: str) -> None:
+    """S3 may ask to slow down for minutes, in which nothing moves on the screen."""
+    shown: list[Progress] = []
+    getattr(ProgressTelemetry(shown.append), paused)("cannot list s3://reports/in/: S3 answered SlowDown")
+    assert shown == [Progress(warning="cannot list s3://reports/in/: S3 answered SlowDown; trying again")]

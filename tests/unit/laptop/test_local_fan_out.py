@@ -1,4 +1,4 @@
-"""What a process of a run has left, when it stops for one that has no work."""
+"""Dividing the rest of a process that stops for one without work."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ READERS = (
 
 
 def stopped(*ranges: WrittenRange) -> Checkpoint:
-    """Return where a range of a run has stopped."""
+    """Return the checkpoint at which a range of a run has stopped."""
     return Checkpoint(job_key="job", job_id="run", ranges=ranges)
 
 
-def test_the_readers_places_divide_what_is_left() -> None:
-    """The bytes stay with the keys that they are of; the parts partition the range, under numbers of their own."""
+def test_the_readers_places_divide_the_rest() -> None:
+    """The bytes stay with their keys; the parts partition the range, under numbers of their own."""
     found = list(parts("m", stopped(*READERS), count(8)))
     assert [(each.range.after, each.range.upto, each.range.done) for each in found] == [
         ("b", "d", True),
@@ -48,8 +48,8 @@ def test_the_readers_places_divide_what_is_left() -> None:
     assert all(before.range.upto == after.range.after for before, after in pairwise(found))
 
 
-def test_a_listing_by_tokens_is_left_to_who_began_it() -> None:
-    """Its server does not list from a key; and of a range that is done nothing is left."""
+def test_a_listing_by_tokens_stays_with_its_process() -> None:
+    """Its server cannot list from a key; and a finished range has no rest."""
     token = WrittenRange(KeyRange(0, "b", "d", "c", "token", done=False), WRITTEN, ())
     assert [can_be_divided(stopped(*each)) for each in (READERS, (token,), READERS[:1])] == [True, False, False]
 
@@ -59,24 +59,24 @@ KEYS = [f"d{number:05}" for number in range(20_000)]
 
 @pytest.fixture
 def files(tmp_path: Path) -> RangeFiles:
-    """Return the files of a run that has none yet."""
+    """Return the files of a new run."""
     return RangeFiles(CheckpointFile(tmp_path / "links.checkpoint"), OPEN)
 
 
-def divided_by_looking(left: Checkpoint, files: RangeFiles, s3: FakeS3) -> list[KeyRange]:
+def divided_by_samples(left: Checkpoint, files: RangeFiles, s3: FakeS3) -> list[KeyRange]:
     """Return the ranges of a run of two processes."""
     lister = Lister(s3, replace(begun().job, prefix="", chains=2), ())  # type: ignore[arg-type]
     return [written.range for written in asyncio.run(finer(left, lister, files)).ranges]
 
 
-def test_what_few_readers_have_left_is_divided_by_looking(files: RangeFiles) -> None:
+def test_the_rest_of_few_readers_is_divided_by_samples(files: RangeFiles) -> None:
     """
-    A process that signs all the time has one reader, and the others would wait for it once more.
+    A process that always signs has one reader, and the others would soon wait for it again.
 
-    What is done stays as it is; no number is given out again.
+    Finished ranges stay unchanged; no number is used twice.
     """
     done, rest = READERS[0], WrittenRange(KeyRange(3, "d", None, "d", None, done=False), EncodedBytes(), ())
-    found = divided_by_looking(stopped(done, rest), files, FakeS3(KEYS))
+    found = divided_by_samples(stopped(done, rest), files, FakeS3(KEYS))
     assert found[0] == done.range
     assert all(before.upto == after.after for before, after in pairwise(found))
     assert len({each.number for each in found}) == len(found) > 2
@@ -85,11 +85,11 @@ def test_what_few_readers_have_left_is_divided_by_looking(files: RangeFiles) -> 
     assert max(sizes) <= len(KEYS) / 2
 
 
-def test_what_many_readers_have_left_is_not_looked_at(files: RangeFiles) -> None:
-    """Their places divide it; and what is saved of a range continues from there."""
+def test_the_rest_of_many_readers_needs_no_samples(files: RangeFiles) -> None:
+    """Their places divide it; and the saved part of a range continues from there."""
     many = [WrittenRange(KeyRange(n, f"d{n}", f"d{n + 1}", "", None, done=False), EncodedBytes(), ()) for n in range(4)]
     s3 = FakeS3(KEYS)
-    assert divided_by_looking(stopped(*many), files, s3) == [each.range for each in many]
+    assert divided_by_samples(stopped(*many), files, s3) == [each.range for each in many]
     files.of(2).write(begun())
-    assert divided_by_looking(stopped(READERS[0], many[2]), files, s3) == [READERS[0].range, many[2].range]
+    assert divided_by_samples(stopped(READERS[0], many[2]), files, s3) == [READERS[0].range, many[2].range]
     assert not s3.wire

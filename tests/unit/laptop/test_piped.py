@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_full_disk_is_told_by_the_file_that_the_run_wrote(tmp_path: Path) -> None:
-    """And not by the copy, which is whole by then."""
+def test_a_full_disk_is_reported_with_the_file_that_the_run_wrote(tmp_path: Path) -> None:
+    """Not with the copy, which is complete by then."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"a.pdf\n",))
@@ -31,6 +31,6 @@ def test_a_full_disk_is_told_by_the_file_that_the_run_wrote(tmp_path: Path) -> N
 
 
 def run(source: Path) -> None:
-    """Read the source, and find no room for the manifest."""
+    """Read the source, and fail at the manifest for lack of space."""
     assert source.read_bytes() == b"a.pdf\n"
     raise OSError(errno.ENOSPC, "full", "links.jsonl")

@@ -1,4 +1,4 @@
-"""How a run reaches its buckets: their regions, and the accounts that own them."""
+"""The regions of a run's buckets, and the accounts that own them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ READERS = "arn:aws:s3:eu-west-1:123456789012:accesspoint/readers"
 
 def client(region: str) -> Any:
     """Return a client of us-east-1, whose bucket lies in a region."""
-    told = {"ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": region}}}
+    answer = {"ResponseMetadata": {"HTTPHeaders": {"x-amz-bucket-region": region}}}
     meta = SimpleNamespace(endpoint_url="https://s3.us-east-1.amazonaws.com", region_name="us-east-1")
-    return SimpleNamespace(meta=meta, head_bucket=lambda **_: told)
+    return SimpleNamespace(meta=meta, head_bucket=lambda **_: answer)
 
 
-def test_a_bucket_of_another_region_is_refused_with_its_name() -> None:
+def test_a_bucket_of_another_region_is_refused_with_that_region() -> None:
     """S3 would refuse the links."""
     with pytest.raises(WrongUseError, match="add --region eu-west-1"):
         endpoint_of(client("eu-west-1"), "reports")
@@ -30,7 +30,7 @@ def test_a_bucket_of_another_region_is_refused_with_its_name() -> None:
 
 
 def test_an_access_point_is_signed_for_the_region_in_its_arn() -> None:
-    """Whatever the client's own is."""
+    """Whatever the client's region."""
     assert endpoint_of(client("eu-west-1"), READERS) is None
     with pytest.raises(WrongUseError, match="add --region us-west-2"):
         endpoint_of(client("us-west-2"), READERS)
@@ -45,14 +45,14 @@ def test_an_access_point_is_signed_for_the_region_in_its_arn() -> None:
         ("My_Bucket", "must be an S3 bucket name"),
     ],
 )
-def test_what_cannot_be_listed_is_refused_before_it_is_asked_for(bucket: str, rule: str) -> None:
-    """The SDK told its own pattern of names, or wanted a library that such a bucket needs."""
+def test_a_bucket_that_no_job_can_list_is_refused_before_any_request(bucket: str, rule: str) -> None:
+    """The SDK named its own pattern of names, or asked for a library for such a bucket."""
     with pytest.raises(InvalidEventError, match=rule):
         endpoint_of(client("us-east-1"), bucket)
 
 
-def test_each_bucket_of_a_run_has_the_owner_that_its_variable_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in the function: somebody else's PDFs are listed, and the manifest lies in a bucket of one's own."""
+def test_each_bucket_of_a_run_has_the_owner_in_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the function: a run lists another account's PDFs, and writes to its own bucket."""
     monkeypatch.setenv("EXPECTED_BUCKET_OWNER", "111111111111")
     monkeypatch.setenv("MANIFEST_BUCKET_OWNER", "222222222222")
     settings = deployment(None, S3Place("ours", "links/"))

@@ -1,4 +1,4 @@
-"""A run on this machine is one process's, whoever comes and goes beside it."""
+"""A run on this machine belongs to one process at a time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_a_lock_that_its_holder_has_just_removed_is_worth_nothing(tmp_path: Path) -> None:
-    """A third process may hold the file that has its name now; four that came and went in turns worked at once."""
+def test_a_lock_that_its_holder_has_just_removed_is_worthless(tmp_path: Path) -> None:
+    """A third process may hold a new file of that name: of four processes in turns, several worked at once."""
     run, flock = CheckpointFile(tmp_path / "links.checkpoint"), fcntl.flock
 
     def late(descriptor: int, how: int) -> None:
@@ -31,8 +31,8 @@ def test_a_lock_that_its_holder_has_just_removed_is_worth_nothing(tmp_path: Path
         assert (tmp_path / "links.checkpoint.lock").exists()
 
 
-def test_a_file_system_without_locks_takes_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lustre and NFS without their locks: a run ended there with "No locks available"."""
+def test_a_run_starts_on_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Lustre and NFS without locks, a run ended with "No locks available"."""
 
     def refuse(*_: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")

@@ -1,4 +1,4 @@
-"""Who may work on a job: every pair of a record and an event that matters, as a sentence."""
+"""Who may work on a job: a sentence for every pair of a record and an event that matters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS
 from processor.ledger.record import LEASE
 from tests.builders import OPEN, at_hop, claim, record_of, run_of
 from tests.conftest import NOW
-from tests.mutants import look_that_it_is_missed, put, wrapped
+from tests.mutants import assert_the_test_misses_it, put, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,22 +45,22 @@ def test_a_new_job_begins() -> None:
 
 @pytest.mark.parametrize("state", [RUNNING, HANDED_OVER])
 def test_another_submitter_of_a_live_job_waits(state: str) -> None:
-    """The same job submitted twice at once runs once."""
+    """The same job submitted twice at the same time runs once."""
     for changes in ({}, {"fresh": True}):
         assert verdict(record_of(state), run_of("second", **changes)) is Verdict.IN_PROGRESS
     assert verdict(record_of(state), run_of("second"), time=TOMORROW) is Verdict.IN_PROGRESS
 
 
-def test_the_task_of_an_earlier_run_leaves_the_record_of_a_later_one_alone() -> None:
-    """A write would take the lease from the run's holder; the task of the run itself is remembered."""
+def test_a_task_of_an_earlier_run_changes_no_record_of_a_later_one() -> None:
+    """A write would take the lease from the run's holder; a task of the run itself is remembered."""
     record = record_of(RUNNING, run_of("second"))
     stale = replace(claim(at_hop(3, run_of("first"))), token="t").decide(record)
     assert (stale.verdict, stale.record) == (Verdict.DUPLICATE, record)
     assert replace(claim(at_hop(3, run_of("second"))), token="t").decide(record).record.tokens == ("t",)
 
 
-def test_the_latest_tasks_that_wait_for_a_run_are_told_of_its_end() -> None:
-    """A state machine that is started again waits with a token of its own; the first ones wait for nothing any more."""
+def test_the_latest_tasks_that_wait_for_a_run_hear_of_its_end() -> None:
+    """A restarted state machine waits with a token of its own; the tokens before it are of no use."""
     record, place = record_of(RUNNING, run_of()), run_of()
     for token in "abcd":
         record = replace(claim(place), token=token).decide(record).record
@@ -69,23 +69,21 @@ def test_the_latest_tasks_that_wait_for_a_run_are_told_of_its_end() -> None:
 
 @pytest.mark.parametrize("state", [FANNED_OUT, HANDED_OVER, RUNNING])
 @pytest.mark.parametrize(("resume", "stop"), [(True, False), (False, True)])
-def test_what_an_operator_has_stopped_stays_so_until_an_operator_continues_it(
-    state: str, *, resume: bool, stop: bool
-) -> None:
-    """Also where its hop has died meanwhile, or the hop that gathers the ranges comes in between."""
+def test_an_operators_stop_lasts_until_an_operator_resumes(state: str, *, resume: bool, stop: bool) -> None:
+    """Also when the stopped hop dies, or the hop that gathers the ranges comes in between."""
     record = replace(record_of(state, stop=True), lease_until=NOW)
     decision = replace(claim(at_hop(3), resume=resume), machine_ended=True).decide(record)
     assert (decision.verdict, decision.record.stop) == (Verdict.WORK, stop)
 
 
-def test_a_retry_that_meets_a_live_lease_comes_again() -> None:
-    """Its own first try may still be dying."""
+def test_a_retry_that_meets_a_live_lease_is_delivered_again() -> None:
+    """The first try of the same event may still be dying."""
     assert verdict(record_of(RUNNING, run_of()), run_of()) is Verdict.AGAIN
     assert verdict(record_of(RUNNING, at_hop(3)), at_hop(3)) is Verdict.AGAIN
 
 
 def test_a_retry_takes_over_a_dead_lease_from_the_ledgers_place() -> None:
-    """Not from what the payload says."""
+    """The payload's place does not count."""
     for event in (run_of(), run_of("second"), at_hop(3)):
         decision = claim(event).decide(record_of(RUNNING, at_hop(3), lease_until=OUT, takeovers=1))
         assert decision.verdict is Verdict.WORK
@@ -93,14 +91,14 @@ def test_a_retry_takes_over_a_dead_lease_from_the_ledgers_place() -> None:
         assert (decision.record.takeovers, decision.record.holder) == (2, "me")
 
 
-def test_the_sibling_begins_where_it_was_called() -> None:
-    """At once, and without it being a take-over."""
+def test_a_sibling_begins_at_the_place_that_it_was_given() -> None:
+    """At once, and not as a take-over."""
     decision = claim(at_hop(3)).decide(record_of(HANDED_OVER))
     assert (decision.verdict, decision.record.takeovers) == (Verdict.WORK, 0)
 
 
 def test_a_sibling_that_never_came_is_replaced_after_the_grace() -> None:
-    """By the retry of the hop before, by a schedule, by anyone who submits the job again."""
+    """By the retry of the hop before, by a schedule, or by another submission of the job."""
     lost = record_of(HANDED_OVER, lease_until=OUT)
     for event in (at_hop(2), run_of(), run_of("second")):
         decision = claim(event).decide(lost)
@@ -111,14 +109,14 @@ def test_a_sibling_that_never_came_is_replaced_after_the_grace() -> None:
 
 
 @pytest.mark.parametrize("state", [RUNNING, HANDED_OVER])
-def test_an_event_that_the_chain_is_past_changes_nothing(state: str) -> None:
-    """Delivered twice, late or out of order; even when the lease is out."""
+def test_an_event_that_the_chain_has_passed_changes_nothing(state: str) -> None:
+    """Delivered twice, late or out of order; even after the end of the lease."""
     for until in (LIVE, OUT):
         assert verdict(record_of(state, lease_until=until), at_hop(1)) is Verdict.DUPLICATE
         assert verdict(record_of(state, lease_until=until), at_hop(4)) is Verdict.DUPLICATE
 
 
-def test_the_task_of_an_earlier_execution_leaves_what_a_later_one_works_on_alone() -> None:
+def test_a_task_of_an_earlier_execution_leaves_the_later_ones_ranges_alone() -> None:
     """It would gather ranges whose chains still work, and give them out again."""
     for hop in (2, 4):
         early = replace(claim(at_hop(hop)), token="t")
@@ -126,14 +124,14 @@ def test_the_task_of_an_earlier_execution_leaves_what_a_later_one_works_on_alone
 
 
 def test_an_event_of_another_run_changes_nothing() -> None:
-    """A sibling of yesterday's run."""
+    """For example a sibling of yesterday's run."""
     other = at_hop(3, run_of("second"))
     for state in (RUNNING, HANDED_OVER, PARKED, COMPLETE, FAILED):
         assert verdict(record_of(state, lease_until=OUT), other) is Verdict.DUPLICATE
 
 
 def test_a_sibling_whose_record_is_gone_parks() -> None:
-    """The table was emptied, or forgot the job long after its end: an operator decides whether it continues."""
+    """The table was emptied, or has dropped the job long after its end: an operator decides whether it continues."""
     parked = claim(at_hop(3)).decide(None)
     assert (parked.verdict, parked.record.reason, parked.record.place) == (Verdict.PARKED, "forgotten", at_hop(3))
     again = replace(claim(at_hop(3), resume=True), now=TOMORROW).decide(None)
@@ -141,22 +139,22 @@ def test_a_sibling_whose_record_is_gone_parks() -> None:
     assert (again.record.place.budget_hop, again.record.place.budget_since) == (3, TOMORROW), "a budget is opened"
 
 
-def test_three_take_overs_without_progress_are_the_end() -> None:
-    """Whatever kills the hop would kill it again."""
+def test_three_take_overs_without_progress_fail_the_job() -> None:
+    """The cause of the crashes would persist."""
     dead = record_of(RUNNING, lease_until=OUT, takeovers=MAX_TAKEOVERS)
     decision = claim(at_hop(3)).decide(dead)
     assert (decision.verdict, decision.record.state) == (Verdict.FAILED, FAILED)
 
 
-def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> None:
-    """What killed the hops may be over: a key that was disabled, an hour without S3. All pieces are still there."""
+def test_three_take_overs__an_operator_resumes_from_the_last_checkpoint() -> None:
+    """The cause may be over: a disabled key, an hour without S3. All pieces still exist."""
     dead = record_of(RUNNING, lease_until=OUT, takeovers=MAX_TAKEOVERS)
     assert verdict(dead, at_hop(3), resume=True) is Verdict.WORK
     failed = claim(at_hop(3)).decide(dead).record
     again = claim(at_hop(3), resume=True).decide(failed)
     assert (again.verdict, again.record.place.hop, again.record.takeovers) == (Verdict.WORK, 3, 0)
     assert (again.record.state, again.record.place.budget_hop) == (RUNNING, 3)
-    assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not"
+    assert verdict(failed, at_hop(3)) is Verdict.FAILED, "a retry alone does not resume"
     assert verdict(failed, at_hop(2), resume=True) is Verdict.DUPLICATE
     assert verdict(replace(failed, reason="ArchivedError"), at_hop(3), resume=True) is Verdict.FAILED
 
@@ -165,7 +163,7 @@ def test_three_take_overs__the_operator_continues_from_the_last_checkpoint() -> 
     "lost", [record_of(RUNNING), record_of(HANDED_OVER), record_of(FANNED_OUT)], ids=lambda record: record.state
 )
 def test_one_resume_continues_a_lost_job_that_is_older_than_its_budget(lost: Record) -> None:
-    """Found on Monday: without a new budget, it would park at its next checkpoint."""
+    """Found on Monday: without a new budget it would park at its next checkpoint."""
     lost = replace(lost, chain_hops=7)
     late = replace(claim(at_hop(3), resume=True), now=TOMORROW, machine_ended=True)
     decision = late.decide(lost)
@@ -173,12 +171,12 @@ def test_one_resume_continues_a_lost_job_that_is_older_than_its_budget(lost: Rec
     assert (decision.record.place.budget_hop, decision.record.place.budget_since) == (3, TOMORROW)
     assert decision.record.chain_hops_used == 0
     again = replace(late, resume=False).decide(lost)
-    assert again.record.place.budget_since == NOW, "of who only comes again, no budget is"
+    assert again.record.place.budget_since == NOW, "a mere retry opens no budget"
     assert again.record.chain_hops_used == 7
 
 
-def test_a_range_that_is_given_out_again_continues_in_the_new_budget_once() -> None:
-    """Whether it was parked, or its hop has died; the repetition of that start finds it begun."""
+def test_a_range_given_out_again_continues_in_the_new_budget_once() -> None:
+    """Whether it was parked or its hop has died; a repeated start finds it begun."""
     first, second = (run_of().shared(Share(3, "a", "b", start)) for start in (1, 2))
     second = replace(second, budget_since=NOW)
     place = replace(at_hop(3, first), budget_since=NOW - timedelta(days=2))
@@ -192,12 +190,12 @@ def test_a_range_that_is_given_out_again_continues_in_the_new_budget_once() -> N
         assert (decision.record.place.hop, decision.record.place.budget_since) == (3, NOW)
         stopped = replace(decision.record, state=PARKED, reason="stopped")
         assert verdict(stopped, second) is Verdict.PARKED
-    assert verdict(record_of(RUNNING, place), second) is Verdict.AGAIN, "while its hop lives, that goes on"
+    assert verdict(record_of(RUNNING, place), second) is Verdict.AGAIN, "a live hop continues"
     assert verdict(record_of(COMPLETE, place, expires_at=LIVE), second) is Verdict.FINISHED
 
 
-def test_what_s3_has_refused_the_operator_continues_from_the_last_checkpoint() -> None:
-    """A policy was corrected; a retry alone does not, and a submission begins anew."""
+def test_after_a_refusal_of_s3_an_operator_resumes_from_the_last_checkpoint() -> None:
+    """A policy was corrected; a retry alone does not resume, and a submission starts again."""
     refused = record_of(FAILED, reason="SourceRefusedError", takeovers=2)
     again = claim(at_hop(3), resume=True).decide(refused)
     assert (again.verdict, again.record.place.hop, again.record.takeovers) == (Verdict.WORK, 3, 0)
@@ -206,7 +204,7 @@ def test_what_s3_has_refused_the_operator_continues_from_the_last_checkpoint() -
 
 
 def test_a_finished_job_answers_while_its_urls_live() -> None:
-    """The same manifest; never longer than the URLs in it."""
+    """With the same manifest, and never longer than its URLs live."""
     fine = record_of(COMPLETE, expires_at=LIVE)
     assert verdict(fine, run_of("second")) is Verdict.FINISHED
     dead = record_of(COMPLETE, expires_at=OUT)
@@ -215,8 +213,8 @@ def test_a_finished_job_answers_while_its_urls_live() -> None:
     assert verdict(fine, at_hop(3)) is Verdict.FINISHED
 
 
-def test_a_finished_job_whose_manifest_is_gone_begins_again() -> None:
-    """Only for who submits it now, and only while it is the run that was looked at."""
+def test_a_finished_job_whose_manifest_is_gone_starts_again() -> None:
+    """Only for a new submission, and only while the record is of the run that was checked."""
     fine = record_of(COMPLETE, expires_at=LIVE)
     second = replace(claim(run_of("second")), gone=fine.job_id)
     assert second.decide(fine).verdict is Verdict.WORK
@@ -226,7 +224,7 @@ def test_a_finished_job_whose_manifest_is_gone_begins_again() -> None:
 
 
 def test_a_later_scheduled_event_is_a_new_run() -> None:
-    """Tomorrow's reports are not today's; the same event delivered twice is."""
+    """Tomorrow's reports are not today's; the same event delivered twice is the same run."""
     fine = record_of(COMPLETE, expires_at=TOMORROW)
     decision = claim(run_of("tomorrow"), time=TOMORROW).decide(fine)
     assert decision.verdict is Verdict.WORK
@@ -235,8 +233,8 @@ def test_a_later_scheduled_event_is_a_new_run() -> None:
         assert verdict(fine, run_of("late"), time=earlier) is Verdict.FINISHED
 
 
-def test_fresh_starts_anew_once_a_delivery() -> None:
-    """Its repetition finds its own run, and later the runs that are remembered."""
+def test_fresh_starts_a_new_run_once_a_delivery() -> None:
+    """A repeated delivery finds its own run, also among the runs that are remembered later."""
     fine = record_of(COMPLETE, expires_at=TOMORROW)
     fresh = run_of("second", fresh=True)
     renewed = claim(fresh).decide(fine)
@@ -248,8 +246,8 @@ def test_fresh_starts_anew_once_a_delivery() -> None:
     assert verdict(replace(third, state=COMPLETE), fresh) is Verdict.FINISHED
 
 
-def test_fresh_gives_up_a_run_whose_holder_is_gone_and_waits_for_one_that_is_not() -> None:
-    """It asks for a new listing: going on with a dead run would give the keys of the day before."""
+def test_fresh_replaces_a_dead_run_and_waits_for_a_live_one() -> None:
+    """It demands a new listing: a dead run continued would give the keys of the day before."""
     fresh = run_of("second", fresh=True)
     for state in (RUNNING, HANDED_OVER):
         decision = claim(fresh).decide(record_of(state, lease_until=OUT))
@@ -259,19 +257,19 @@ def test_fresh_gives_up_a_run_whose_holder_is_gone_and_waits_for_one_that_is_not
     assert verdict(decision.record, at_hop(3)) is Verdict.DUPLICATE, "the old run's siblings come too late"
 
 
-def test_a_submission_that_went_on_with_a_run_has_had_its_effect() -> None:
-    """Its repetition is no new run, however late (the simulation found that it was)."""
+def test_a_repeated_submission_that_continued_a_run_starts_no_new_one() -> None:
+    """However late it comes (the simulation found one)."""
     event = run_of("second")
     taken = claim(event).decide(record_of(RUNNING, lease_until=OUT)).record
     assert (taken.job_id, taken.runs[-1], taken.claimant) == (run_of().job_id, event.job_id, event.job_id)
     done = replace(taken, state=COMPLETE, expires_at=OUT)
     assert verdict(done, event, time=TOMORROW) is Verdict.FINISHED
     assert verdict(replace(done, state=FAILED), event) is Verdict.FAILED
-    assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry goes on"
+    assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry continues"
 
 
-def test_parked__a_resume_goes_on_with_a_new_budget() -> None:
-    """One; its repetition finds the chain gone on."""
+def test_parked__a_resume_continues_with_one_new_budget() -> None:
+    """A repeated resume finds that the chain has moved on."""
     parked = record_of(PARKED, reason="max_hops", stop=True)
     decision = claim(at_hop(3), resume=True).decide(parked)
     assert (decision.verdict, decision.record.stop, decision.record.reason) == (Verdict.WORK, False, None)
@@ -282,8 +280,8 @@ def test_parked__a_resume_goes_on_with_a_new_budget() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(FINAL_REASONS))
-def test_parked__by_budget_progress_or_a_person_no_submission_goes_on(reason: str) -> None:
-    """But tomorrow's schedule, or ``fresh``, is a new run."""
+def test_parked__no_submission_continues_past_a_budget_a_guard_or_an_operator(reason: str) -> None:
+    """Tomorrow's schedule, or ``fresh``, is a new run."""
     parked = record_of(PARKED, reason=reason)
     assert verdict(parked, run_of()) is Verdict.PARKED
     assert verdict(parked, run_of("second")) is Verdict.PARKED
@@ -293,15 +291,15 @@ def test_parked__by_budget_progress_or_a_person_no_submission_goes_on(reason: st
         assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
 
 
-def test_parked__for_a_passing_reason_the_next_submission_goes_on() -> None:
-    """Crowded or not sure is not stopped."""
+def test_parked__the_next_submission_continues_after_a_passing_reason() -> None:
+    """Too many siblings, or an unknown state of the rules, is not a stop."""
     for reason in ("max_concurrent_siblings", "rules_unknown", "sibling_refused: TooManyRequestsException"):
         decision = claim(run_of("second")).decide(record_of(PARKED, reason=reason))
         assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 3)
 
 
-def test_failed__its_own_retry_fails_again_and_the_next_submission_begins_anew() -> None:
-    """So that the on-failure destination sees it."""
+def test_failed__a_retry_fails_again_and_the_next_submission_starts_a_new_run() -> None:
+    """The on-failure destination must see the retry fail."""
     failed = record_of(FAILED, reason="SourceRefusedError")
     assert verdict(failed, run_of()) is Verdict.FAILED
     assert verdict(failed, at_hop(3)) is Verdict.FAILED
@@ -309,8 +307,8 @@ def test_failed__its_own_retry_fails_again_and_the_next_submission_begins_anew()
     assert claim(run_of("second")).decide(failed).record.place.hop == 0
 
 
-def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
-    """As a new run; not for ever."""
+def test_failed__a_retry_starts_a_new_run_after_a_lost_checkpoint() -> None:
+    """As a new run, and only a limited number of times."""
     lost = record_of(FAILED, reason="checkpoint_lost")
     decision = claim(at_hop(3)).decide(lost)
     assert decision.verdict is Verdict.WORK
@@ -319,12 +317,12 @@ def test_failed__for_a_lost_checkpoint_the_retry_begins_anew() -> None:
     assert decision.record.takeovers == 1
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), at_hop(3)) is Verdict.FAILED
     assert verdict(lost, at_hop(2)) is Verdict.DUPLICATE, "an older event begins nothing"
-    waited_for = replace(lost, tokens=("t",))
-    assert claim(at_hop(3)).decide(waited_for).record.tokens == ("t",), "the state machine still waits for it"
+    awaited = replace(lost, tokens=("t",))
+    assert claim(at_hop(3)).decide(awaited).record.tokens == ("t",), "the state machine still waits for it"
 
 
-def test_failed__what_begins_anew_is_as_old_as_the_job_unless_an_operator_asks() -> None:
-    """Else a job whose checkpoints never last would begin again for ever, each time within its budget."""
+def test_failed__a_new_start_keeps_the_age_of_the_job_unless_an_operator_resumes() -> None:
+    """Otherwise a job whose checkpoints never last would start again for ever, each time within its budget."""
     lost = record_of(FAILED, reason="checkpoint_lost")
     since, later = lost.place.budget_since, replace(claim(at_hop(3)), now=TOMORROW)
     place = later.decide(lost).record.place
@@ -333,16 +331,16 @@ def test_failed__what_begins_anew_is_as_old_as_the_job_unless_an_operator_asks()
     assert replace(later, resume=True).decide(lost).record.place.budget_since == TOMORROW
 
 
-def test_failed__for_a_lost_checkpoint_the_retry_of_a_submission_begins_anew_too() -> None:
-    """One that had taken the run over: nobody else may come for it before the next schedule."""
+def test_failed__a_retried_submission_starts_a_new_run_after_a_lost_checkpoint() -> None:
+    """It had taken the run over: no other event may come before the next schedule."""
     lost = record_of(FAILED, reason="checkpoint_lost")
     decision = claim(run_of()).decide(lost)
     assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
     assert verdict(replace(lost, takeovers=MAX_TAKEOVERS), run_of()) is Verdict.FAILED
 
 
-def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -> None:
-    """Its manifest would begin with dead URLs; so would that of a parked one."""
+def test_a_new_submission_does_not_continue_a_run_whose_urls_are_dead() -> None:
+    """Its manifest would begin with dead URLs; so would a parked one's."""
     gone = record_of(RUNNING, lease_until=OUT, expires_at=OUT)
     for dead in (gone, replace(gone, state=PARKED, reason="rules_unknown")):
         decision = claim(run_of("second")).decide(dead)
@@ -350,8 +348,8 @@ def test_a_dead_run_whose_urls_are_dead_is_not_continued_by_a_new_submission() -
     assert verdict(replace(dead, reason="stopped"), run_of("second")) is Verdict.PARKED
 
 
-def test_keys_of_the_last_finished_manifest_are_remembered_until_the_next() -> None:
-    """So that a person sees how far a run is; a run that fails in between does not forget it."""
+def test_the_key_count_of_the_last_manifest_is_kept_until_the_next() -> None:
+    """It shows an operator how far a run is; a failed run in between does not clear it."""
     finished = record_of(COMPLETE, expires_at=OUT, count=50, last_count=40)
     begun = claim(run_of("second")).decide(finished).record
     assert (begun.count, begun.last_count) == (0, 50)
@@ -360,7 +358,7 @@ def test_keys_of_the_last_finished_manifest_are_remembered_until_the_next() -> N
 
 
 def test_last__is_the_start_of_the_last_complete_run_whatever_failed_since() -> None:
-    """It travels in the payload to each sibling, and back from the ledger; other jobs carry nothing."""
+    """The payload carries it to each sibling, and the ledger keeps it; other jobs do not have it."""
     job = replace(run_of().job, modified_since=LAST)
     first, second = (replace(run_of(delivery), job=job, started=NOW) for delivery in ("first", "second"))
     assert claim(first).decide(None).record.place.last_started is None
@@ -377,8 +375,8 @@ def test_last__is_the_start_of_the_last_complete_run_whatever_failed_since() -> 
     assert "last_started" not in run_of().to_payload()
 
 
-def test_last__a_new_submission_is_a_new_run_while_its_own_retry_is_answered() -> None:
-    """The finished manifest does not have what has changed since."""
+def test_last__a_new_submission_is_a_new_run_and_a_retry_is_answered() -> None:
+    """The finished manifest lacks what has changed since."""
     job = replace(run_of().job, modified_since=LAST)
     first, second = (replace(run_of(delivery), job=job) for delivery in ("first", "second"))
     finished = record_of(COMPLETE, first, expires_at=LIVE, runs=(first.job_id,))
@@ -386,8 +384,8 @@ def test_last__a_new_submission_is_a_new_run_while_its_own_retry_is_answered() -
     assert verdict(finished, first) is Verdict.FINISHED
 
 
-def test_dates__a_job_of_the_last_hours_is_another_one_an_hour_later() -> None:
-    """Its dates count back from its time: the manifest of the hour before, or a rest of it, has not what is asked."""
+def test_dates__a_job_of_the_last_hours_is_a_new_run_an_hour_later() -> None:
+    """Its dates count back from its time: the manifest, or the rest, of the hour before has other keys."""
     first, later = run_of(modified_since="PT1H"), run_of("second", modified_since="PT1H", time=NEXT_HOUR)
     assert first.job.job_key == later.job.job_key
     finished = record_of(COMPLETE, first, expires_at=TOMORROW)
@@ -412,7 +410,7 @@ def test_an_item_from_before_keys_were_counted_is_read() -> None:
 
 
 def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name() -> None:
-    """The first wrote no version. The job of a newer one waits for a function that knows it: nothing is written."""
+    """The first wrote no version. A newer version's job waits for a function that knows it: nothing is written."""
     item = record_of(RUNNING, at_hop(4)).to_item()
     first = {name: value for name, value in item.items() if name != "version"}
     assert Record.from_item(first, OPEN) == Record.from_item(item | {"version": Decimal(VERSION)}, OPEN)
@@ -424,7 +422,7 @@ def test_an_item_of_the_first_version_is_read_and_a_newer_one_is_refused_by_name
         Record.from_item(newer, OPEN)
 
 
-def test_the_item_reads_as_it_was_written() -> None:
+def test_an_item_reads_as_it_was_written() -> None:
     """Also that of a first hop, which has no checkpoint."""
     for place in (run_of(compression="gzip"), at_hop(4)):
         record = record_of(
@@ -442,7 +440,7 @@ def test_the_item_reads_as_it_was_written() -> None:
 
 
 def _for_ever(real: Any, self: Any, found: Any) -> Any:
-    """Let a record be valid whatever became of its URLs."""
+    """Make a record valid whatever the age of its URLs."""
     return real(self, found and replace(found, expires_at=None))
 
 
@@ -450,18 +448,18 @@ def _for_ever(real: Any, self: Any, found: Any) -> Any:
     ("without", "test"),
     [
         (wrapped(Claim, "_of_submission", _for_ever), test_a_finished_job_answers_while_its_urls_live),
-        (put(module, "MAX_TAKEOVERS", 10**9), test_three_take_overs_without_progress_are_the_end),
+        (put(module, "MAX_TAKEOVERS", 10**9), test_three_take_overs_without_progress_fail_the_job),
         (
             put(module, "FINAL_REASONS", frozenset()),
-            lambda: test_parked__by_budget_progress_or_a_person_no_submission_goes_on("max_hops"),
+            lambda: test_parked__no_submission_continues_past_a_budget_a_guard_or_an_operator("max_hops"),
         ),
     ],
     ids=[
         "end of a finished record",
         "limit of take-overs",
-        "reasons that only a person lifts",
+        "reasons that only an operator lifts",
     ],
 )
 def test_each_rule_is_needed(without: Callable[[], Patch], test: Callable[[], None]) -> None:
-    """Histories are too short to meet what each of them is for."""
-    look_that_it_is_missed(without, test)
+    """The simulation's histories are too short to need each rule."""
+    assert_the_test_misses_it(without, test)

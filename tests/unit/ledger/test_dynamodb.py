@@ -1,4 +1,4 @@
-"""A claim changes what it has read, and nothing that came between."""
+"""A claim changes what it has read, and overwrites no change made in between."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def test_a_stop_that_comes_between_reading_and_claiming_stays() -> None:
-    """A person sets that attribute alone (the simulation found it overwritten)."""
+def test_a_stop_between_reading_and_claiming_is_kept() -> None:
+    """An operator sets that attribute alone (the simulation found it overwritten)."""
     dynamo = FakeDynamo()
     ledger = DynamoLedger(dynamo, "jobs", OPEN)
 
@@ -36,7 +36,7 @@ def test_a_stop_that_comes_between_reading_and_claiming_stays() -> None:
         assert renewed.stop
         await ledger.park(renewed, at_hop(2), "stopped", NOW)
         resumed = await ledger.claim(claim(at_hop(2), resume=True))
-        assert not (await ledger.renew(resumed.record, NOW)).stop, "a resume lifts it"
+        assert not (await ledger.renew(resumed.record, NOW)).stop, "a resume lifts the stop"
 
     async def stop(operation: str, request: Mapping[str, Any]) -> None:
         item = dynamo.items[run_of().job.job_key]
@@ -46,8 +46,8 @@ def test_a_stop_that_comes_between_reading_and_claiming_stays() -> None:
     asyncio.run(work())
 
 
-def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
-    """The holder is the same, and the record is the next hop's: nothing may be written under it any more."""
+def test_a_renewal_after_its_own_holders_hand_over_is_refused() -> None:
+    """The holder is the same, and the record is the next hop's: no write may change it any more."""
     ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
 
     async def work() -> None:
@@ -68,8 +68,8 @@ def test_a_renewal_that_comes_after_its_own_holders_hand_over_is_lost() -> None:
 
 
 @pytest.mark.parametrize("end", ["hand_over", "park", "fan_out"])
-def test_the_take_overs_of_a_hop_that_ends_do_not_count_against_those_after_it(end: str) -> None:
-    """Three in a whole chain would be its end; three without a checkpoint are."""
+def test_a_hop_that_ends_resets_the_number_of_take_overs(end: str) -> None:
+    """Otherwise three in a whole chain would fail the job; three without a checkpoint must."""
     ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
 
     async def work() -> None:
@@ -86,16 +86,16 @@ def test_the_take_overs_of_a_hop_that_ends_do_not_count_against_those_after_it(e
     asyncio.run(work())
 
 
-def test_what_the_chains_tell_a_job_is_a_change_that_a_claim_does_not_write_over() -> None:
-    """Hops that were forgotten would count in no budget."""
+def test_a_claim_does_not_overwrite_what_the_chains_report_to_their_job() -> None:
+    """Forgotten hops would count in no budget."""
     ledger = DynamoLedger(FakeDynamo(), "jobs", OPEN)
 
     async def work() -> None:
         begun = (await ledger.claim(claim(run_of()))).record
-        told = await ledger.tell(begun.job_key, begun.job_id, NOW, chain_hops=1)
-        assert told is not None
-        assert (told.chain_hops, told.revision) == (1, begun.revision + 1)
-        assert await ledger.tell(begun.job_key, "another run", NOW, chain_hops=1) is None
+        reported = await ledger.add_progress(begun.job_key, begun.job_id, NOW, chain_hops=1)
+        assert reported is not None
+        assert (reported.chain_hops, reported.revision) == (1, begun.revision + 1)
+        assert await ledger.add_progress(begun.job_key, "another run", NOW, chain_hops=1) is None
 
     asyncio.run(work())
 
@@ -104,13 +104,13 @@ def test_what_the_chains_tell_a_job_is_a_change_that_a_claim_does_not_write_over
     ("since", "life", "kept"),
     [(None, 7, 14), (None, 300, 301), (LAST, 7, 400)],
 )
-def test_a_finished_record_outlives_its_urls_and_the_next_run_that_asks_for_it(
+def test_a_finished_record_outlives_its_urls_and_the_next_run_that_needs_it(
     since: str | None, life: int, kept: int
 ) -> None:
     """
     CloudFront's links may live for years; and a yearly job takes what has changed since its last run.
 
-    Whoever looks at it reads when it was written all the same: status told of a job that had taken a year.
+    Its time of writing is not derived from that: ``status`` showed a job that had taken a year.
     """
     dynamo = FakeDynamo()
     run = replace(run_of(), job=replace(run_of().job, modified_since=since))

@@ -18,7 +18,7 @@ from tests.conftest import NOW
 
 
 class Table:
-    """A ledger whose renewals a test scripts, and a clock that only waiting moves."""
+    """A ledger with scripted renewals, and a clock that only waiting moves."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers, self.now, self.renewals = list(answers), NOW, 0
@@ -43,24 +43,24 @@ class Table:
 
 
 async def keep(table: Table, work: Any, left: timedelta = LEASE) -> tuple[Any, Lease]:
-    """Run work under a lease of which so much is left."""
+    """Run work under a lease with the given time left."""
     ledger: Any = table
     lease = Lease(ledger, record_of(RUNNING, lease_until=NOW + left), table.clock, table.sleep)
     return await lease.keep(work(lease)), lease
 
 
 async def for_ever(_: Lease) -> None:
-    """Work without an end."""
+    """Work without end."""
     await asyncio.Event().wait()
 
 
-def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
-    """And the keys written so far are told, for whoever watches."""
+def test_the_lease_is_renewed_while_the_work_runs() -> None:
+    """Each renewal reports the keys written so far, for ``status`` and ``watch``."""
     table = Table()
 
     async def until_renewed(lease: Lease) -> str:
         lease.progress(4000)
-        while table.renewals < 5:  # noqa: ASYNC110 - the renewals are what is waited for
+        while table.renewals < 5:  # noqa: ASYNC110 - the test waits for the renewals
             await asyncio.sleep(0)
         return "done"
 
@@ -69,13 +69,13 @@ def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
 
 
 def test_a_lost_lease_stops_the_work() -> None:
-    """At once."""
+    """The hop ends at once."""
     with pytest.raises(LeaseLostError):
         asyncio.run(keep(Table({}, LeaseLostError("other hands")), for_ever))
 
 
-def test_a_table_that_does_not_answer_stops_the_work_before_the_lease_ends() -> None:
-    """One lost renewal is borne, not all."""
+def test_the_work_stops_before_the_lease_ends_when_the_table_is_silent() -> None:
+    """One lost renewal is tolerated, not all."""
     table = Table(*[RetryableError("no answer")] * 99)
     with pytest.raises(RetryableError, match="cannot be renewed"):
         asyncio.run(keep(table, for_ever))
@@ -83,7 +83,7 @@ def test_a_table_that_does_not_answer_stops_the_work_before_the_lease_ends() -> 
     assert table.renewals == 2
 
 
-def test_a_claim_that_took_its_time_is_renewed_at_once() -> None:
+def test_after_a_slow_claim_the_lease_is_renewed_at_once() -> None:
     """The lease counts from before the claim (the simulation found writes after its end)."""
     table = Table()
 
@@ -98,8 +98,8 @@ def test_a_claim_that_took_its_time_is_renewed_at_once() -> None:
         asyncio.run(keep(Table(), for_ever, timedelta(seconds=9)))
 
 
-def test_a_renewal_that_succeeds_after_one_that_failed_keeps_the_work() -> None:
-    """The faults of a moment cost nothing."""
+def test_the_work_continues_when_a_renewal_succeeds_after_a_failed_one() -> None:
+    """A passing fault costs nothing."""
     table = Table(RetryableError("no answer"), {}, RetryableError("no answer"), {})
 
     async def until_renewed(_: Lease) -> str:
@@ -110,7 +110,7 @@ def test_a_renewal_that_succeeds_after_one_that_failed_keeps_the_work() -> None:
     assert asyncio.run(keep(table, until_renewed))[0] == "done"
 
 
-def test_keys_that_are_written_while_a_renewal_is_answered_are_told_by_the_next_one() -> None:
+def test_keys_written_during_a_renewal_are_reported_by_the_next_one() -> None:
     """The answer has the number that was sent with it."""
     table = Table()
     ledger: Any = table
@@ -132,7 +132,7 @@ def test_keys_that_are_written_while_a_renewal_is_answered_are_told_by_the_next_
 
 
 def test_work_that_ends_as_its_lease_is_lost_has_ended() -> None:
-    """Its manifest is there; to deliver the event again would find nothing to do."""
+    """Its manifest exists; a repeated event would find nothing to do."""
 
     async def at_once(_: Lease) -> str:
         await asyncio.sleep(0)
@@ -143,8 +143,8 @@ def test_work_that_ends_as_its_lease_is_lost_has_ended() -> None:
     assert lost.renewals == 1
 
 
-def test_a_person_who_asks_to_stop_is_heard() -> None:
-    """With the next renewal."""
+def test_an_operators_stop_is_seen_with_the_next_renewal() -> None:
+    """The renewal's answer carries it."""
     table = Table({}, {"stop": True})
 
     async def until_stopped(lease: Lease) -> bool:
@@ -155,8 +155,8 @@ def test_a_person_who_asks_to_stop_is_heard() -> None:
     assert asyncio.run(keep(table, until_stopped))[0] is True
 
 
-def test_the_works_own_error_comes_out() -> None:
-    """Unchanged."""
+def test_an_error_of_the_work_is_raised_unchanged() -> None:
+    """Only a lost lease has an error of its own."""
 
     async def fail(_: Lease) -> None:
         raise ValueError("mine")
@@ -166,13 +166,13 @@ def test_the_works_own_error_comes_out() -> None:
 
 
 def test_margin__leaves_time_for_clocks_that_differ() -> None:
-    """The lease of 45 s is renewed thrice in its length."""
+    """The lease of 45 s is renewed three times in its length."""
     assert timedelta(seconds=45) == LEASE
     assert timedelta(seconds=10) == module.MARGIN
 
 
-def test_without_a_table_no_clock_ends_what_nobody_else_can_take() -> None:
-    """A sibling works for minutes; a laptop sleeps for a night within its hop, and its clock is set back after that."""
+def test_without_a_table_no_clock_ends_a_lease() -> None:
+    """A sibling works for minutes; a laptop sleeps for a night within its hop, and its clock is set back later."""
     clock = Table()
 
     async def through_the_night(_: Lease) -> str:

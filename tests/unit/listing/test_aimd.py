@@ -1,12 +1,12 @@
-"""SlowDown lowers the number of requests under way, and it recovers."""
+"""SlowDown lowers the number of requests under way, and the number recovers."""
 
 from __future__ import annotations
 
 from processor.listing.aimd import AimdLimit
 
 
-def test_slowing_down_halves_once_a_round_and_never_below_one() -> None:
-    """Sixteen answers of one burst are one message; the next burst is the next."""
+def test_slow_down_halves_the_limit_once_a_round_and_never_below_one() -> None:
+    """Sixteen answers of one burst count once; the next burst counts again."""
     throttle = AimdLimit(16)
     for limit in (8, 4, 2, 1, 1):
         for _ in range(16):
@@ -17,8 +17,8 @@ def test_slowing_down_halves_once_a_round_and_never_below_one() -> None:
         throttle._limit = float(limit)
 
 
-def test_it_recovers_by_one_a_round_up_to_where_it_was() -> None:
-    """Not at once, or the next burst is as large as the one that was too much."""
+def test_the_limit_recovers_by_one_a_round_up_to_where_it_was() -> None:
+    """At once, the next burst would be as large as the one that was too much."""
     throttle = AimdLimit(8)
     throttle.slowed()
     seen = []

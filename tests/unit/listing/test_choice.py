@@ -1,4 +1,4 @@
-"""What a job takes, and the reason for which it leaves a key out."""
+"""Which keys a job takes, and the reason for each that it leaves out."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def test_a_key_is_taken_or_left_out_by_its_name(
 
 @settings(max_examples=300)
 @given(key=st.text("ab/.*[!-]\n", max_size=8), glob=st.text("ab/.*?[]!-", min_size=1, max_size=6))
-def test_a_glob_is_one_of_fnmatch(key: str, glob: str) -> None:
-    """Which the AWS command line uses, too."""
+def test_a_glob_matches_as_in_fnmatch(key: str, glob: str) -> None:
+    """The AWS command line uses fnmatch, too."""
     kept, _ = taken([f"in/{key}"], include=[glob], **IN)
     assert bool(kept) is fnmatchcase(key, glob)
 
@@ -79,7 +79,7 @@ def test_a_key_is_taken_or_left_out_by_its_facts(fields: dict[str, Any], row: tu
     assert (kept, skipped) == (([], {reason: 1}) if reason else (["a.pdf"], {}))
 
 
-def test_a_fact_that_the_listing_does_not_tell_decides_nothing() -> None:
+def test_a_choice_by_a_fact_that_the_listing_lacks_is_refused() -> None:
     """Rather no manifest than one with keys too few or too many."""
     with pytest.raises(SourceRefusedError, match="does not give the size of 'a.pdf': min_size"):
         taken(["a.pdf"], (None,), min_size=1)
@@ -87,14 +87,14 @@ def test_a_fact_that_the_listing_does_not_tell_decides_nothing() -> None:
         taken(["a.pdf"], ("yesterday",), modified_since="P1D")
 
 
-def test_the_facts_of_the_lines_come_first_in_a_row() -> None:
-    """And each once."""
+def test_a_row_begins_with_the_facts_of_the_lines() -> None:
+    """And has each fact once."""
     job = job_of(fields="etag,size", min_size=1, max_size=2, modified_before="P1D")
     assert Choice(job, (), None).facts == ("size", "etag", "last_modified")
 
 
-def test_what_changed_in_the_second_in_which_the_last_run_began_is_taken_again() -> None:
-    """S3 dates to the second: what changed a moment later has an earlier date than the run's start."""
+def test_an_object_changed_in_the_second_of_the_last_runs_start_is_taken_again() -> None:
+    """S3 dates to the second: a change a moment later has an earlier date than the run's start."""
     job = replace(job_of(), modified_since=LAST)
     for date, is_taken in (("06:30:00.000Z", True), ("06:29:59.999Z", False)):
         kept, _ = Choice(job, (), LAST_RUN).of(["a.pdf"], {"a.pdf": (f"2026-03-31T{date}",)})

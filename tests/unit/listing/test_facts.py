@@ -1,4 +1,4 @@
-"""The facts of a page's objects are those that S3 writes, whatever some objects lack."""
+"""The facts of a page's objects are those that S3 writes, even where some objects lack a fact."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_fact_is_read_as_s3_writes_it() -> None:
 
 
 def test_an_object_that_lacks_a_fact_takes_none_from_its_neighbour() -> None:
-    """Objects from before checksums have no type of one; and what is no number is no size."""
+    """Objects from before checksums have no checksum type; and a size that is no number is no size."""
     objects = [
         "<Contents><Key>a</Key><Size>1</Size></Contents>",
         "<Contents><Key>b</Key><Size>x</Size><StorageClass>GLACIER_IR</StorageClass></Contents>",
@@ -29,8 +29,8 @@ def test_an_object_that_lacks_a_fact_takes_none_from_its_neighbour() -> None:
     assert found == {"a": ("1", None), "b": (None, "GLACIER_IR"), "c": (None, "A&quot;B")}
 
 
-def test_what_botocore_has_read_is_written_as_s3_does() -> None:
-    """Also where a page is none that the fast reader knows."""
+def test_facts_that_botocore_has_parsed_are_written_as_s3_writes_them() -> None:
+    """For pages that the fast reader leaves to botocore, too."""
     entry = {"Size": 7, "ETag": ETAG, "LastModified": datetime(2026, 4, 1, 6, 30, 15, 250_000, UTC)}
     assert of_objects([entry], ["a"], FACTS) == {"a": ("7", ETAG, "2026-04-01T06:30:15.250Z", None, None)}
 

@@ -1,4 +1,4 @@
-"""The request that is sent ahead of the page that is waited for."""
+"""The request that is sent ahead while a page is awaited."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from processor.listing.next_page import NextPage
 from tests.pages import aws_page
 
 
-def test_a_request_that_a_broken_answer_has_sent_ahead_is_given_up() -> None:
-    """The answer was tried again, and the second one continues somewhere else: its page is the next one."""
+def test_a_request_sent_ahead_after_a_broken_answer_is_cancelled() -> None:
+    """The answer was requested again, and the second one continues elsewhere, where the next page begins."""
     sent = list[str | None]()
 
     async def send(cursor: str | None, _: str | None) -> Listed:
         sent.append(cursor)
         if cursor == "first":
-            await pages.see({"status_code": 200, "body": aws_page(["a.pdf"], "of-the-broken-one")})
+            await pages.on_page({"status_code": 200, "body": aws_page(["a.pdf"], "of-the-broken-one")})
         return Listed([f"{cursor}.pdf"], "of-the-whole-one", truncated=True)
 
     async def second() -> list[str]:

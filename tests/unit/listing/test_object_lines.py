@@ -1,4 +1,4 @@
-"""Lines of an object: whole and in order, while the next requests are under way."""
+"""Lines of an object come whole and in order, while the next requests are under way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Body:
 
 class Store:
     """
-    Has one object, and counts what is asked of it at once.
+    An S3 of one object that counts the requests under way.
 
     :param patience: Turns of the loop that an answer takes.
     """
@@ -63,7 +63,7 @@ async def opened(store: Store) -> ObjectLines:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("start", [0, 9, 9 * 57])
-def test_every_line_from_a_place_on_comes_once_and_in_order(start: int, *, packed: bool) -> None:
+def test_every_line_after_a_place_comes_once_and_in_order(start: int, *, packed: bool) -> None:
     """Whichever request is answered first."""
 
     async def run() -> list[bytes]:
@@ -73,22 +73,22 @@ def test_every_line_from_a_place_on_comes_once_and_in_order(start: int, *, packe
     assert asyncio.run(run()) == LINES[start // 9 :]
 
 
-def test_the_next_requests_are_under_way_while_lines_are_worked_on() -> None:
-    """A request takes as long as a block's keys take to sign: one after the other, half of a refresh was waiting."""
+def test_the_next_requests_are_under_way_while_lines_are_processed() -> None:
+    """A request takes as long as signing a block's keys: one after the other, a refresh waited half of its time."""
 
     async def run() -> list[int]:
         store, seen = Store(CONTENT), list[int]()
         async for _, end in (await opened(store)).lines(0, 7):
-            used = 1 + -(-end // object_lines.BLOCK)  # the first bytes tell whether it is gzip
+            used = 1 + -(-end // object_lines.BLOCK)  # the first bytes show whether it is gzip
             seen.append(store.asked - used)
         return seen
 
     seen = asyncio.run(run())
-    assert seen[0] == 0, "who wants the first line alone asks for no more"
+    assert seen[0] == 0, "the first line alone needs one request"
     assert max(seen) == AHEAD
 
 
-def test_whoever_stops_leaves_no_request_behind() -> None:
+def test_no_request_is_left_when_the_reader_stops() -> None:
     """The client is closed next."""
 
     async def run() -> tuple[int, int]:

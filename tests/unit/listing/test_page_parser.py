@@ -18,7 +18,7 @@ from processor.errors import SourceRefusedError
 from processor.listing import listed
 from processor.listing.page_parser import ARCHIVED, KEYS, is_page, page_of, take_keys
 from tests.corpus import AWKWARD_KEYS
-from tests.pages import DECLARATION, Reader, aws_page, content, document, fields, told
+from tests.pages import DECLARATION, Reader, as_listed, aws_page, content, document, fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +35,9 @@ def reader(*, fast: bool) -> Reader:
 
 
 def both(body: bytes) -> tuple[dict[str, Any] | str, bool]:
-    """Read a page both ways, see that they agree, and tell whether it went the fast way."""
+    """Read a page both ways, check that they agree, and return whether the fast reader took it."""
     modelled, ours = reader(fast=False).read(body), reader(fast=True).read(body)
-    assert told(ours) == told(modelled)
+    assert as_listed(ours) == as_listed(modelled)
     return ours, KEYS in ours
 
 
@@ -105,7 +105,7 @@ LEFT = {
     "the token between objects": document(
         f"<KeyCount>2</KeyCount><IsTruncated>true</IsTruncated>{A}<NextContinuationToken>t</NextContinuationToken>{A}"
     ),
-    "an entity that nobody declared": document(NO_ENCODING + content("&nbsp;")),
+    "an undeclared entity": document(NO_ENCODING + content("&nbsp;")),
     "another document": b"<ListAllMyBucketsResult><Owner/></ListAllMyBucketsResult>",
     "an error": b"<Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>",
     "nothing": b"",
@@ -120,14 +120,14 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
-def test_what_servers_send_is_taken_and_equal(body: bytes) -> None:
-    """The keys of a page as servers write it go the fast way, and are what the modelled parser reads."""
+def test_pages_as_servers_write_them_are_read_fast(body: bytes) -> None:
+    """The result is that of the modelled parser."""
     assert both(body)[1]
 
 
 @pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN.keys())
-def test_a_page_that_is_read_without_botocore_is_the_same(body: bytes) -> None:
-    """All that a listing asks of it."""
+def test_a_page_read_without_botocore_is_the_same(body: bytes) -> None:
+    """In all that a listing needs of it."""
     modelled, ours = reader(fast=True).read(body), page_of({"status_code": 200, "body": body})
     assert isinstance(modelled, dict)
     assert ours is not None
@@ -140,8 +140,10 @@ def test_a_page_that_is_read_without_botocore_is_the_same(body: bytes) -> None:
 @pytest.mark.parametrize(
     "layout", [lambda page: page, lambda page: page.replace(b"><", b">\n<")], ids=["flat", "pretty"]
 )
-def test_archived_objects_are_found_wherever_they_stand(archived: list[str], layout: Callable[[bytes], bytes]) -> None:
-    """Among objects of S3's first class, too, which a page is searched for at once."""
+def test_archived_objects_are_found_at_any_place_in_a_page(
+    archived: list[str], layout: Callable[[bytes], bytes]
+) -> None:
+    """Also where S3's first class precedes them, which the page is searched for first."""
     objects = "".join(
         content(key).replace("STANDARD", "DEEP_ARCHIVE" if key in archived else "STANDARD") for key in "abc"
     )
@@ -159,25 +161,25 @@ ODD = {
     "a field in another": document("<Page>" + fields(1) + "</Page>" + A),
     "a text between fields": document(fields(1) + "text" + A),
     "a root that does not end": document(A + fields(1)).replace(b"</ListBucketResult>", b""),
-    "something behind the root": document(A + fields(1)) + b"<more/>",
+    "something after the root": document(A + fields(1)) + b"<more/>",
 }
 
 
 @pytest.mark.parametrize("body", [*LEFT.values(), *BROKEN.values(), *ODD.values()], ids=[*LEFT, *BROKEN, *ODD])
-def test_a_page_that_is_not_as_s3_writes_it_is_left_to_botocore(body: bytes) -> None:
-    """Whatever a parser of XML would say of it."""
+def test_a_page_that_s3_would_not_write_is_left_to_botocore(body: bytes) -> None:
+    """Whatever an XML parser makes of it."""
     assert page_of({"status_code": 200, "body": body}) is None
 
 
 @pytest.mark.parametrize(("body", "is_one"), [(ODD["two counts"], True), (LEFT["an error"], False), (b"", False)])
-def test_a_page_is_told_from_what_is_none(body: bytes, is_one: bool) -> None:  # noqa: FBT001 - a parameter
+def test_an_answer_is_recognised_as_a_page_or_not(body: bytes, is_one: bool) -> None:  # noqa: FBT001 - a parameter
     """An error in its place passes."""
     assert is_page(body) is is_one
 
 
 @pytest.mark.parametrize("body", LEFT.values(), ids=LEFT.keys())
-def test_what_is_unexpected_is_left_to_the_modelled_parser(body: bytes) -> None:
-    """A page that is not exactly as expected is read by the modelled parser alone, error or not."""
+def test_an_unexpected_page_is_left_to_the_modelled_parser(body: bytes) -> None:
+    """The modelled parser alone reads it, error or not."""
     assert not both(body)[1]
 
 
@@ -185,8 +187,8 @@ def test_what_is_unexpected_is_left_to_the_modelled_parser(body: bytes) -> None:
     ("written", "key"),
     [(b"&#1;", "\x01"), (b"&#x1F;.pdf", "\x1f.pdf"), (b"a\xff.pdf", "a\udcff.pdf"), (b"\xc3(", "\udcc3(")],
 )
-def test_a_key_that_xml_cannot_hold_stops_no_other(written: bytes, key: str) -> None:
-    """Botocore refuses such a page whole; a byte that is no UTF-8 becomes a lone surrogate, never another character."""
+def test_a_key_that_xml_cannot_carry_stops_no_other(written: bytes, key: str) -> None:
+    """Botocore refuses such a page whole; a byte that is not UTF-8 becomes a lone surrogate, and no other character."""
     body = document(fields(2, encoding="") + content("KEY") + content("b.pdf")).replace(b"KEY", written)
     page = reader(fast=True).read(body)
     assert isinstance(page, dict)
@@ -194,8 +196,8 @@ def test_a_key_that_xml_cannot_hold_stops_no_other(written: bytes, key: str) -> 
 
 
 @pytest.mark.parametrize("body", BROKEN.values(), ids=BROKEN.keys())
-def test_a_body_that_is_cut_off_is_an_error_that_botocore_retries(body: bytes) -> None:
-    """A torn page never becomes a short one: both readings turn it into a server error."""
+def test_a_truncated_body_is_an_error_that_botocore_retries(body: bytes) -> None:
+    """A torn page never becomes a short one: both readers make a server error of it."""
     assert both(body)[0] == "ClientError"
 
 
@@ -232,7 +234,7 @@ def test_the_modelled_parsers_see_the_page_without_its_objects(monkeypatch: pyte
     [("TRUE", True), (" true\n", True), ("1", True), ("False", False), ("0", False), ("perhaps", None), ("", None)],
 )
 @pytest.mark.parametrize("prefix", ["", "s3:"])
-def test_whether_a_listing_goes_on_is_read_however_it_is_written(
+def test_is_truncated_is_read_in_any_notation(
     written: str,
     goes_on: bool | None,  # noqa: FBT001 - a parameter
     prefix: str,
@@ -247,11 +249,11 @@ def test_whether_a_listing_goes_on_is_read_however_it_is_written(
 
 
 @pytest.mark.parametrize("key", ["a b+c.pdf", "%41/\u00e9.pdf"])
-def test_keys_that_are_said_to_be_encoded_and_are_not_are_refused(key: str) -> None:
-    """They would be decoded into keys of other objects, or of none."""
+def test_unencoded_keys_declared_as_encoded_are_refused(key: str) -> None:
+    """They would be decoded into other objects' keys, or into keys of no object."""
     response = reader(fast=True).read(document(fields(1) + content(key)))
     assert isinstance(response, dict)
-    with pytest.raises(SourceRefusedError, match="says that it lists keys as URLs have them"):
+    with pytest.raises(SourceRefusedError, match="says that its keys are URL-encoded"):
         listed.read(response)
 
 
@@ -274,13 +276,13 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 
 @settings(max_examples=200)
 @given(data=st.data(), writing=st.sampled_from(sorted(WRITTEN)), token=st.none() | st.just("t/o+k="))
-def test_any_page_in_any_writing_is_read_alike(data: st.DataObject, writing: str, token: str | None) -> None:
-    """Generated keys, escapes, counts, order of fields and layout: taken and equal, or left."""
+def test_any_page_in_any_notation_is_read_alike(data: st.DataObject, writing: str, token: str | None) -> None:
+    """Generated keys, escapes, counts, order of fields and layout: read fast with the same result, or left alone."""
     encoded = writing.startswith("url")
     keys = data.draw(st.lists(TEXT if encoded else XML_TEXT, max_size=6))
     count = data.draw(st.sampled_from([len(keys)] * 4 + [len(keys) + 1, 0]))
-    says_so = ["<EncodingType>url</EncodingType>"] if encoded else []
-    encoding = data.draw(st.sampled_from([*says_so, "", "<EncodingType>other</EncodingType>"]))
+    declared = ["<EncodingType>url</EncodingType>"] if encoded else []
+    encoding = data.draw(st.sampled_from([*declared, "", "<EncodingType>other</EncodingType>"]))
     head = fields(count, token, encoding)
     objects = [content(WRITTEN[writing](key)) for key in keys]
     place = data.draw(st.sampled_from([0, 0, len(objects), len(objects) // 2]))

@@ -1,4 +1,4 @@
-"""What becomes of a range of which no page has come, next to one that is listed to its end."""
+"""A range without a page yet, next to a range that is listed to its end."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def planner() -> RangePlanner:
     return made
 
 
-def test_a_range_whose_request_failed_is_asked_for_again_where_no_other_would_list_its_keys(
+def test_a_failed_range_is_requested_again_where_no_other_range_would_list_its_keys(
     planner: RangePlanner,
 ) -> None:
-    """The range before it, which would take over else, asks for nothing any more."""
+    """The range before it, which takes over otherwise, makes no more requests."""
     assert not planner.failed(2)
     assert [each.number for each in planner.open] == [2, 1]
     assert planner.next_request(9, split=False) == Request(2, "g")
 
 
-def test_a_range_that_is_handed_over_without_a_page_begins_at_the_last_key_before_it(planner: RangePlanner) -> None:
-    """Some servers leave keys out that come after a key of no object, and the next hop does not know it for a guess."""
+def test_a_range_handed_over_without_a_page_begins_at_the_last_key_before_it(planner: RangePlanner) -> None:
+    """Some servers leave out keys after a key of no object, and the next hop does not know that this one is a guess."""
     assert planner.partition() == (
         KeyRange(0, "", "d", "d", None, done=True),
         KeyRange(2, "d", "m", "d", None, done=False),

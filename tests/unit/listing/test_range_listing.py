@@ -1,4 +1,4 @@
-"""Many ranges through the Lister: every key once, whatever the server does."""
+"""Many ranges listed at once give every key once, whatever the server does."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Run(RangeRun):
     """A run on an S3 in memory."""
 
     def hop(self, s3: FakeS3, *, concurrency: int = 8, page_size: int = 20, **more: Any) -> Run:
-        """Work for one Lambda."""
+        """List during one Lambda invocation."""
         of_listing = {name: more.pop(name) for name in ("queue_max", "key_map", "pages", "at_page") if name in more}
         job = job_of(concurrency=concurrency, page_size=page_size, **more)
 
         async def run() -> None:
             await self.listed(s3, job, **of_listing)
-            assert asyncio.all_tasks() == {asyncio.current_task()}, "nothing outlives the listing"
+            assert asyncio.all_tasks() == {asyncio.current_task()}, "no request outlives the listing"
 
         asyncio.run(run())
         return self
@@ -73,7 +73,7 @@ def test_every_key_comes_once_and_in_order(  # noqa: PLR0913, PLR0917 - drawn
     every: int,
     seed: int,
 ) -> None:
-    """Whatever the keys, the hand-overs, a map that is wrong, and the order of the answers."""
+    """Whatever the keys, the hand-overs and the order of the answers, and with a wrong map."""
     rng, run = random.Random(seed), Run()
 
     async def dawdle(_: str, __: object) -> None:
@@ -100,10 +100,10 @@ def test_every_key_comes_once_and_in_order(  # noqa: PLR0913, PLR0917 - drawn
 @given(
     lasting=KEYS, passing=KEYS, concurrency=st.integers(2, 16), page_size=st.integers(2, 20), seed=st.integers(0, 99)
 )
-def test_what_exists_throughout_comes_once_while_the_bucket_changes(
+def test_keys_that_exist_throughout_come_once_while_the_bucket_changes(
     lasting: set[str], passing: set[str], concurrency: int, page_size: int, seed: int
 ) -> None:
-    """Keys that come and go between the requests may or may not be there; nothing else is touched by them."""
+    """Keys that come and go between the requests may or may not be listed; they affect no other key."""
     rng, passing, s3 = random.Random(seed), passing - lasting, FakeS3(sorted(lasting))
     bucket = set(lasting)
 
@@ -118,8 +118,8 @@ def test_what_exists_throughout_comes_once_while_the_bucket_changes(
     assert run.in_order == sorted(set(run.in_order))
 
 
-def test_requests_are_under_way_at_once_and_never_more_than_the_job_allows() -> None:
-    """As many as it allows, once the first pages have shown where to; few of them for nothing."""
+def test_requests_run_at_once_up_to_the_jobs_limit() -> None:
+    """All of them, once the first pages have shown where to split; few in vain."""
     flying, most = 0, 0
 
     async def count(_: str, __: object) -> None:
@@ -137,8 +137,8 @@ def test_requests_are_under_way_at_once_and_never_more_than_the_job_allows() -> 
 
 
 @pytest.mark.parametrize("queue_max", [20, 60, 200])
-def test_no_more_is_listed_or_asked_for_than_the_queue_may_hold(queue_max: int) -> None:
-    """What the pipeline has not written counts, and a whole page for each request under way; one page always fits."""
+def test_no_more_is_listed_or_requested_than_the_queue_may_hold(queue_max: int) -> None:
+    """Keys not yet written count, and a whole page for each request under way; one page always fits."""
 
     async def look(_: int, listing: RangeListing) -> None:
         for _turn in range(40):
@@ -148,8 +148,8 @@ def test_no_more_is_listed_or_asked_for_than_the_queue_may_hold(queue_max: int) 
     assert Run().hop(FakeS3(NUMBERS), queue_max=queue_max, at_page=look).in_order == NUMBERS
 
 
-def test_a_slow_writer_ends_one_range_before_it_begins_the_next() -> None:
-    """Each range that is begun holds up to a part in memory; only pages of the least keys keep these few."""
+def test_with_a_slow_writer_one_range_ends_before_the_next_begins() -> None:
+    """Each range that has begun holds up to a part in memory; taking pages of the least keys first keeps them few."""
     run, begun = Run(), list[int]()
 
     async def look(_: int, listing: RangeListing) -> None:
@@ -158,11 +158,11 @@ def test_a_slow_writer_ends_one_range_before_it_begins_the_next() -> None:
         begun.append(sum(each.number in run.keys and not each.done for each in listing.partition()))
 
     assert run.hop(FakeS3(NUMBERS), queue_max=200, at_page=look).in_order == NUMBERS
-    assert max(begun) <= 1, "4 when pages are written as they come"
+    assert max(begun) <= 1, "it would be 4 if pages were written in the order of arrival"
 
 
-def test_a_short_listing_costs_few_requests_more() -> None:
-    """Most prefixes are small; nobody pays for readers that had nothing to do."""
+def test_a_short_listing_costs_few_extra_requests() -> None:
+    """Most prefixes are small; idle readers must cost nothing."""
     for pages in range(1, 10):
         keys = NUMBERS[: pages * 10]
         run = Run().hop(FakeS3(keys), concurrency=64, page_size=10)
@@ -171,14 +171,14 @@ def test_a_short_listing_costs_few_requests_more() -> None:
 
 
 def test_an_empty_listing_is_one_page() -> None:
-    """The manifest's dates are those of a page."""
+    """The manifest takes its dates from a page."""
     run = Run().hop(FakeS3([]))
     assert run.keys == {0: []}
     assert run.ranges == (replace(WHOLE, done=True),)
 
 
-def test_a_hand_over_loses_only_what_was_under_way() -> None:
-    """The next hop goes on with every range, from its place."""
+def test_a_hand_over_loses_only_the_requests_under_way() -> None:
+    """The next hop continues every range from its place."""
     run = Run().hop(FakeS3(NUMBERS), pages=40)
     assert len(run.ranges) >= 4
     first = run.requests
@@ -188,8 +188,8 @@ def test_a_hand_over_loses_only_what_was_under_way() -> None:
     assert first <= 40 + 8 + 2
 
 
-def test_a_cursor_is_followed_until_a_key_says_where_to_go_on() -> None:
-    """A token from a person: its page comes first, then the ranges begin behind its last key."""
+def test_a_cursor_is_followed_until_a_page_has_a_key() -> None:
+    """A token that an operator gives: its page comes first, then the ranges begin after its last key."""
     s3, run = FakeS3(NUMBERS), Run()
     run.ranges = (replace(WHOLE, cursor="token:00099.pdf"),)
     assert run.hop(s3).in_order == NUMBERS[100:]
@@ -204,8 +204,8 @@ def test_a_cursor_is_followed_until_a_key_says_where_to_go_on() -> None:
     assert run.hop(FakeS3(NUMBERS)).in_order == NUMBERS[1991:]
 
 
-def test_a_key_range_ends_the_listing() -> None:
-    """Exclusive where it begins, inclusive where it ends; nothing is asked for beyond the end."""
+def test_a_key_range_bounds_the_listing() -> None:
+    """Exclusive at its start, inclusive at its end; no request goes beyond the end."""
     s3, run = FakeS3(NUMBERS), Run()
     run.ranges = (replace(WHOLE, after="00100.pdf", place="00100.pdf"),)
     assert run.hop(s3, end_at="00900.pdf").in_order == NUMBERS[101:901]
@@ -213,7 +213,7 @@ def test_a_key_range_ends_the_listing() -> None:
 
 
 def test_guesses_never_leave_the_prefix() -> None:
-    """They are valid keys of this listing."""
+    """Each guess is a valid key of this listing."""
     keys = [f"in/{n:05d}" for n in range(3000)] + [f"out/{n}" for n in range(50)]
     s3 = FakeS3(keys)
     assert Run().hop(s3, prefix="in/", suffix="").in_order == keys[:3000]
@@ -222,8 +222,8 @@ def test_guesses_never_leave_the_prefix() -> None:
     assert any(after not in {*keys, "in/"} for after in asked)
 
 
-def test_what_was_learnt_begins_the_next_run() -> None:
-    """Ranges begin where they balance, and hardly a request is made for nothing."""
+def test_the_next_run_begins_with_the_keys_learnt() -> None:
+    """Its ranges balance from the start, and hardly a request is in vain."""
     keys, job = [f"{n:06d}.pdf" for n in range(30_000)], job_of(concurrency=8, page_size=100)
 
     async def run(key_map: KeyMap | None) -> tuple[KeyMap, int]:
@@ -266,16 +266,16 @@ def _goes_on_without_a_key(answer: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("concurrency", [2, 8])
 @pytest.mark.parametrize("deviant", [_skips, _begins_anew, _ends, _goes_on_without_a_key])
-def test_a_server_that_starts_elsewhere_is_listed_in_turn(
+def test_a_server_that_starts_elsewhere_is_listed_sequentially(
     deviant: Callable[[dict[str, Any]], dict[str, Any]], concurrency: int
 ) -> None:
-    """When the key to start after is none of an object; that is found before a range is split, and told once."""
+    """After a key of no object; the deviation is found before a range is split, and reported once."""
     s3 = FakeS3(NUMBERS)
     faithful = s3.list_objects_v2
 
     async def answer(**request: Any) -> dict[str, Any]:
-        after, said = request.get("StartAfter", ""), await faithful(**request)
-        return said if not after or after in NUMBERS else deviant(said)
+        after, listed = request.get("StartAfter", ""), await faithful(**request)
+        return listed if not after or after in NUMBERS else deviant(listed)
 
     s3.list_objects_v2 = answer  # type: ignore[method-assign]
     run = Run().hop(s3, concurrency=concurrency)
@@ -288,8 +288,8 @@ FOLDERS = [f"in/{year}/{month:02}/" for year in (2025, 2026) for month in range(
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_no_key_is_lost_where_a_server_leaves_out_what_is_behind_a_guess(seed: int) -> None:
-    """What a range lists beyond its end is held against what the next one has begun with, whichever came first."""
+def test_no_key_is_lost_where_a_server_omits_keys_after_a_guess(seed: int) -> None:
+    """The keys that a range lists beyond its end are compared with the first ones of the next range."""
     rng, run = random.Random(seed), Run()
     folders = rng.sample(FOLDERS, rng.randint(1, len(FOLDERS)))
     keys = sorted({f"{rng.choice(folders)}{rng.randint(0, 200):03}.pdf" for _ in range(rng.randint(1, 900))})
@@ -307,8 +307,8 @@ def test_no_key_is_lost_where_a_server_leaves_out_what_is_behind_a_guess(seed: i
     assert run.in_order == keys
 
 
-def test_a_server_that_ignores_start_after_is_listed_in_turn() -> None:
-    """Also from the first request on: what it lists again is dropped."""
+def test_a_server_that_ignores_start_after_is_listed_sequentially() -> None:
+    """Also from the first request on: repeated keys are dropped."""
     s3, run = FakeS3(NUMBERS), Run()
     faithful = s3.list_objects_v2
 
@@ -325,7 +325,7 @@ def test_a_server_that_ignores_start_after_is_listed_in_turn() -> None:
 
 
 def test_a_server_without_order_is_refused() -> None:
-    """Directory buckets are not listed in key order: "every key once" stands on it."""
+    """Directory buckets are not listed in key order, and "every key once" relies on the order."""
     s3 = FakeS3(NUMBERS)
     faithful = s3.list_objects_v2
 
@@ -351,8 +351,8 @@ def failing(s3: FakeS3, fails: Callable[[dict[str, Any]], bool]) -> FakeS3:
     return s3
 
 
-def test_a_fault_that_passes_ends_nothing() -> None:
-    """What failed though botocore had tried again is sent once more."""
+def test_a_passing_fault_ends_nothing() -> None:
+    """A request that failed after botocore's own retries is sent once more."""
     sent = 0
 
     def now_and_then(_: dict[str, Any]) -> bool:
@@ -365,13 +365,13 @@ def test_a_fault_that_passes_ends_nothing() -> None:
     assert not run.heard
 
 
-def test_a_server_that_fails_on_every_guess_is_listed_in_turn() -> None:
-    """Three in a row are no accident; why they fail is told, since a store may only ask to slow down."""
+def test_a_server_that_fails_on_every_guess_is_listed_sequentially() -> None:
+    """Three failures in a row are no accident; the cause is reported, since a store may only ask to slow down."""
     s3 = failing(FakeS3(NUMBERS), lambda request: request.get("StartAfter", "0") not in {"0", *NUMBERS})
     run = Run().hop(s3)
     assert run.in_order == NUMBERS
     (heard,) = run.heard
-    assert heard.startswith("requests that start after a key of no object fail: cannot list ")
+    assert heard.startswith("requests that start after a key that does not exist fail: cannot list ")
     assert "SlowDown" in heard
 
 
@@ -379,16 +379,16 @@ def _place(request: dict[str, Any]) -> str:
     return max(str(request.get("StartAfter", "")), str(request.get("ContinuationToken", "")).removeprefix("token:"))
 
 
-def test_a_fault_that_lasts_ends_the_listing() -> None:
-    """The pages that came before it are taken."""
+def test_a_lasting_fault_ends_the_listing() -> None:
+    """The pages before it are taken."""
     run = Run()
     with pytest.raises(RetryableError, match="SlowDown"):
         run.hop(failing(FakeS3(NUMBERS), lambda request: "00500.pdf" < _place(request) < "00900.pdf"))
     assert run.keys[0][:40] == NUMBERS[:40]
 
 
-def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
-    """While botocore tries again underneath, the readers become fewer, and later more again."""
+def test_slow_down_lowers_the_number_of_requests_under_way() -> None:
+    """While botocore retries underneath, the readers become fewer, and later more again."""
     flying, most = 0, [0]
 
     async def count(_: str, __: object) -> None:
@@ -404,7 +404,7 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
             for _ in range(2):
                 listing._lister.requests.on_slow()
                 listing._limit._spared = 0
-        if page == 60 + 16:  # what was under way is in
+        if page == 60 + 16:  # the requests that were under way are answered
             most.append(0)
         if page == 60 + 32:
             most.append(0)
@@ -417,8 +417,8 @@ def test_slowing_down_lowers_the_number_of_requests_under_way() -> None:
     assert most[2] >= 14
 
 
-def test_a_run_that_has_no_place_for_a_map_makes_none() -> None:
-    """Into a file: each checkpoint had 200 kB of it."""
+def test_a_run_into_a_file_makes_no_map() -> None:
+    """Each checkpoint had 200 kB of a map for no reader."""
 
     async def run() -> object:
         lister = Lister(FakeS3(NUMBERS), job_of(concurrency=8, page_size=20), ())  # type: ignore[arg-type]
@@ -431,8 +431,8 @@ def test_a_run_that_has_no_place_for_a_map_makes_none() -> None:
     assert asyncio.run(run()) is None
 
 
-def test_a_server_that_answers_at_once_is_read_by_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More would only cost requests: each range that is split off ends with a page that is not full."""
+def test_a_server_that_answers_at_once_needs_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More readers would only cost requests: each range that is split off ends with a page that is not full."""
     monkeypatch.setattr(RequestTime, "is_wait", lambda _: False)
     run = Run().hop(FakeS3(NUMBERS))
     assert run.in_order == NUMBERS
@@ -463,8 +463,8 @@ def test_one_late_answer_brings_no_more_readers(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("stop_at", [1, 7])
-def test_leaving_stops_every_request(stop_at: int) -> None:
-    """At a hand-over nothing goes on behind the hop."""
+def test_leaving_the_listing_stops_every_request(stop_at: int) -> None:
+    """Nothing may run on after a hop has handed over."""
 
     async def run() -> set[Any]:
         client: Any = FakeS3(NUMBERS)

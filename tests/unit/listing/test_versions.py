@@ -1,4 +1,4 @@
-"""Versions: of each key the latest, of a deleted key none, whatever page or range it is listed in."""
+"""Versions: the latest of each key, none of a deleted key, whatever page or range lists them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DELETED = frozenset(KEYS[::13])
 
 
 def lines(s3: FakeS3, job: Job, *pages: int) -> list[dict[str, Any]]:
-    """Run a job in hops of so many pages, and return the manifest's lines."""
+    """Run a job in hops of the given pages, and return the manifest's lines."""
     asyncio.run(Hops(s3).chain(job, itertools.islice(itertools.cycle(pages or (500,)), 500)))
     (key,) = [key for key in s3.objects if key.startswith(f"manifests/{job.job_key[:16]}")]
     return [json.loads(line) for line in s3.objects[key].splitlines()]
@@ -45,9 +45,7 @@ def version_of(line: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("concurrency", [1, 8])
 @pytest.mark.parametrize("page_size", [1, 7, 1000])
-def test_each_link_names_the_latest_version_and_no_key_that_is_deleted_has_one(
-    page_size: int, concurrency: int
-) -> None:
+def test_each_link_names_the_latest_version_and_a_deleted_key_has_no_link(page_size: int, concurrency: int) -> None:
     """By one chain and by ranges; old versions may fill whole pages, and hops end anywhere."""
     s3 = FakeS3(list(KEYS), older=lambda key: OLDER.get(key, 0), deleted=DELETED, facts=lambda key: {"Size": len(key)})
     job = job_of(version_ids=True, page_size=page_size, concurrency=concurrency, fields="size", min_size=1)
@@ -60,15 +58,15 @@ def test_each_link_names_the_latest_version_and_no_key_that_is_deleted_has_one(
     assert not any("ContinuationToken" in request or "StartAfter" in request for request in asked)
 
 
-def test_what_is_deleted_is_counted_behind_what_its_name_leaves_out() -> None:
-    """A delete marker has no size: no other fact is asked for."""
+def test_a_deleted_key_is_counted_unless_its_name_leaves_it_out() -> None:
+    """A delete marker has no size: no other fact is checked."""
     s3 = FakeS3(["a.pdf", "b.pdf", "c.txt"], deleted=frozenset({"a.pdf", "c.txt"}), facts=lambda _: {"Size": 3})
     outcome, _ = asyncio.run(Hops(s3).chain(job_of(version_ids=True, min_size=1), [9]))
     assert outcome.checkpoint.counts.skipped == {"suffix": 1, "deleted": 1}
 
 
-def test_a_server_that_begins_with_the_older_versions_of_the_markers_key_is_followed() -> None:
-    """Moto does; a page of these alone is no end."""
+def test_a_server_that_begins_with_older_versions_of_the_marker_key_is_continued() -> None:
+    """Moto does; a page of these alone is not the end."""
     s3 = FakeS3(["a", "b", "c"], older=lambda _: 5)
     faithful = s3.do_list_object_versions
 
@@ -82,7 +80,7 @@ def test_a_server_that_begins_with_the_older_versions_of_the_markers_key_is_foll
 
 
 def test_a_refresh_pins_the_versions_that_the_earlier_manifest_pins() -> None:
-    """They stand in its URLs; a list that tells no version is refused."""
+    """The versions are in its URLs; a list without a version is refused."""
     old = [{"key": key, "url": f"https://x/{key}?versionId=v{key}&X-Amz-Signature=1"} for key in "ab"]
     body = b"".join(json.dumps(line).encode() + b"\n" for line in old)
     s3 = FakeS3([])
@@ -94,16 +92,16 @@ def test_a_refresh_pins_the_versions_that_the_earlier_manifest_pins() -> None:
         lines(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True))
 
 
-def test_the_probe_tries_links_that_name_versions() -> None:
-    """The sample keeps them beside its keys, in a checkpoint too."""
+def test_the_probe_uses_links_that_name_versions() -> None:
+    """The sample keeps the versions beside its keys, in a checkpoint too."""
     s3 = FakeS3(list(KEYS), older=lambda key: OLDER.get(key, 0))
     outcome, _ = asyncio.run(Hops(s3).chain(job_of(version_ids=True, page_size=50), itertools.repeat(1, 99)))
     sample = outcome.checkpoint.counts.sample
     assert dict(sample.versions) == {key: f"0-{key}" for key in sample.keys}
 
 
-def test_a_token_is_no_place_in_a_listing_of_versions() -> None:
-    """It has markers instead."""
+def test_a_cursor_is_refused_for_a_listing_of_versions() -> None:
+    """Such a listing has markers instead."""
     with pytest.raises(InvalidEventError, match="cursor"):
         job_of(version_ids=True, cursor="token")
 
@@ -111,7 +109,7 @@ def test_a_token_is_no_place_in_a_listing_of_versions() -> None:
 @pytest.mark.parametrize(
     ("encoding", "key"), [({"EncodingType": "url"}, "a%2Bb+%C3%BC.pdf"), ({}, "a+b \u00fc.pdf")], ids=["url", "plain"]
 )
-def test_a_page_of_older_versions_is_continued_after_its_last_one(encoding: dict[str, str], key: str) -> None:
+def test_a_page_of_older_versions_continues_after_its_last_one(encoding: dict[str, str], key: str) -> None:
     """Only the key is encoded: a version's id is the store's own text."""
     ends = {"IsTruncated": True, "NextKeyMarker": key, "NextVersionIdMarker": "7+%41", **encoding}
     assert read_versions(ends, ()).cursor == "7+%41\na+b \u00fc.pdf"
@@ -144,22 +142,22 @@ def pages(draw: st.DrawFn) -> bytes:
 def parsed(body: bytes, *, fast: bool) -> Listed:
     """Return what the lister takes from an answer."""
     client = make_client()
-    response, told = {"status_code": 200, "body": body, "headers": {}}, dict[str, Any]()
+    response, taken = {"status_code": 200, "body": body, "headers": {}}, dict[str, Any]()
     if fast:
-        take_versions(response, told)
+        take_versions(response, taken)
     model = client.meta.service_model.operation_model("ListObjectVersions")
     found = client._endpoint._response_parser_factory.create_parser("rest-xml").parse(response, model.output_shape)
-    return read_versions(found | told, NAMES)
+    return read_versions(found | taken, NAMES)
 
 
-def test_a_server_that_lists_objects_in_place_of_versions_is_refused() -> None:
-    """It ignores what it does not know; each of its pages was taken for one without a version, and so for the end."""
+def test_a_server_that_lists_objects_instead_of_versions_is_refused() -> None:
+    """It ignores unknown parameters; each of its pages was taken for one without a version, and so for the end."""
     page = b"<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a.pdf</Key></Contents></ListBucketResult>"
-    with pytest.raises(SourceRefusedError, match="knows no version_ids"):
+    with pytest.raises(SourceRefusedError, match="does not support version_ids"):
         parsed(page, fast=True)
 
 
 @given(pages())
 def test_a_page_is_read_as_botocores_parser_reads_it(body: bytes) -> None:
-    """Keys, facts, archived ones and the place behind it."""
+    """Keys, facts, archived objects and the place after the page."""
     assert parsed(body, fast=True) == parsed(body, fast=False)

@@ -1,4 +1,4 @@
-"""Ranges, a run and a store for the tests of the manifest, with parts of a few bytes."""
+"""Ranges, a run and a store with parts of a few bytes, for the tests of the manifest."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def job_of(**fields: Any) -> Job:
 
 
 def partition(done: Iterable[bool]) -> list[KeyRange]:
-    """Return ranges in key order, numbered from behind, as splits number them."""
+    """Return ranges in key order, with descending numbers, as splits number them."""
     flags = list(done)
     bounds = ["", *(f"{number:03}" for number in range(1, len(flags))), None]
     return [
@@ -40,7 +40,7 @@ def partition(done: Iterable[bool]) -> list[KeyRange]:
 
 
 def finished(ranges: Iterable[KeyRange]) -> list[KeyRange]:
-    """Return the ranges, done."""
+    """Return the ranges, marked as done."""
     return [replace(found, done=True) for found in ranges]
 
 
@@ -68,7 +68,7 @@ async def composed(
     *,
     equal: bool = False,
 ) -> CommitState | Mapping[str, str]:
-    """Compose with so much time left at each question."""
+    """Compose, with the given time left whenever the composer asks for it."""
     return await S3Composer(store, job, RUN, equal=equal).compose(whole, ABOUT, state, lambda: seconds)
 
 

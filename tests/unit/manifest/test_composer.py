@@ -1,4 +1,4 @@
-"""The commit: the manifest appears whole, once, never over another, whatever ends a try of it."""
+"""The commit: the manifest appears whole and once, and never replaces another, wherever a try ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ KEY = JOB.manifest_key_of(RUN)
 
 
 async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> tuple[Whole, bytes]:
-    """Return a manifest of stored and held bytes, and what they are."""
+    """Return a manifest of stored and held sources, and the bytes of all."""
     rng, made, body = random.Random(5), [], b""
     for stored, size in sources:
         data = rng.randbytes(size)
@@ -86,13 +86,13 @@ async def half(store: S3PieceStore, whole: Whole) -> CommitState:
 
 
 class AtOnce:
-    """Lets an operation take its time, and counts how many of it were under way at most."""
+    """Delays an operation by some turns, and counts how many requests of it were under way at most."""
 
     def __init__(self, operation: str) -> None:
         self._operation, self._under_way, self.most = operation, 0, 0
 
     async def __call__(self, operation: str, _: object) -> None:
-        """Hear of a request before it is answered."""
+        """Count a request before it is answered."""
         if operation == self._operation:
             self._under_way += 1
             self.most = max(self.most, self._under_way)
@@ -104,7 +104,7 @@ LONG = [(True, 500), (True, 10), (False, 20), (True, 300)]
 
 
 def test_a_manifest_shorter_than_a_part_is_one_put() -> None:
-    """With its type, all that it says of itself, and the condition that nothing stands there."""
+    """With its type, its metadata, and the condition that no object is under its key."""
     s3 = FakeS3()
 
     async def run() -> Mapping[str, str] | CommitState:
@@ -121,10 +121,10 @@ def test_a_manifest_shorter_than_a_part_is_one_put() -> None:
     assert "ContentEncoding" not in sent
 
 
-def test_a_manifest_shorter_than_a_part_is_compared_before_it_is_put() -> None:
-    """Not by S3: many stores refuse the header with which it would."""
+def test_a_manifest_shorter_than_a_part_is_checked_before_it_is_put() -> None:
+    """Not by S3: many stores refuse the header for it."""
     s3 = FakeS3()
-    with pytest.raises(CheckpointLostError, match="other bytes than were written"):
+    with pytest.raises(CheckpointLostError, match="bytes that differ from those written"):
         asyncio.run(composed(pieces_of(s3, JOB), JOB, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"y")))))
     assert not s3.objects
 
@@ -136,8 +136,8 @@ def test_an_empty_manifest_is_an_object_too() -> None:
     assert s3.objects == {KEY: b""}
 
 
-def test_gzip__key_and_encoding_say_so() -> None:
-    """A browser then opens it as text."""
+def test_gzip__is_in_the_key_and_in_the_encoding() -> None:
+    """A browser then shows it as text."""
     s3, job = FakeS3(), job_of(compression="gzip")
     asyncio.run(composed(pieces_of(s3, job), job, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"x")))))
     assert s3.headers[f"manifests/{RUN}.jsonl.gz"]["ContentEncoding"] == "gzip"
@@ -150,13 +150,13 @@ def test_gzip__key_and_encoding_say_so() -> None:
     seconds=st.sampled_from([0.0, 900.0]),
     quickly=st.sampled_from([0, 1000]),
 )
-def test_any_sources_are_put_together_in_order(
+def test_any_sources_are_joined_in_order(
     sources: list[tuple[bool, int]],
     equal: bool,  # noqa: FBT001 - hypothesis names it
     seconds: float,
     quickly: int,
 ) -> None:
-    """In one hop or in many that have time for a step each; parts are legal, or the store would refuse them."""
+    """In one hop or in many with time for one step each; the store refuses illegal parts."""
     s3 = FakeS3()
 
     async def run() -> bytes:
@@ -176,8 +176,8 @@ def test_any_sources_are_put_together_in_order(
     assert not s3.uploads
 
 
-def test_the_store_copies_what_is_long_and_nothing_long_is_read() -> None:
-    """Server-side; short neighbours are read, and of the piece after them what they lack."""
+def test_long_pieces_are_copied_by_the_store_and_not_read() -> None:
+    """Short neighbours are read, and of the piece after them the bytes that they lack."""
     s3 = FakeS3()
 
     async def run() -> bytes:
@@ -194,7 +194,7 @@ def test_the_store_copies_what_is_long_and_nothing_long_is_read() -> None:
 
 
 def test_many_copies_run_at_once() -> None:
-    """Each takes the store its time."""
+    """Each copy takes the store some time."""
     s3, copies = FakeS3(), AtOnce("copy")
 
     commit(s3, [(True, 100)] * 20, before=copies)
@@ -202,7 +202,7 @@ def test_many_copies_run_at_once() -> None:
 
 
 def test_few_parts_are_joined_in_memory_at_once() -> None:
-    """Each is read and written by us; all of a manifest's at once would take as much memory as it has bytes."""
+    """We read and write these bytes; all joins at once would take as much memory as the manifest has bytes."""
     s3, reads = FakeS3(), AtOnce("get")
 
     async def run() -> None:
@@ -233,7 +233,7 @@ def test_a_store_that_does_not_copy_gets_equal_parts(refusal: Exception) -> None
     assert len(s3.sent("create")) == 2
 
 
-def test_a_store_that_takes_a_copy_for_an_empty_part_gets_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_makes_an_empty_part_of_a_copy_gets_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """It answers 200, and has copied nothing."""
     s3 = FakeS3()
 
@@ -246,8 +246,8 @@ def test_a_store_that_takes_a_copy_for_an_empty_part_gets_equal_parts(monkeypatc
     assert commit(s3, LONG) == stored(s3)
 
 
-def test_a_store_that_demands_equal_parts_at_the_end_gets_them() -> None:
-    """As R2 does when the upload is completed."""
+def test_a_store_that_requires_equal_parts_at_the_end_gets_them() -> None:
+    """R2 refuses unequal parts when the upload is completed."""
     s3 = FakeS3()
 
     async def fail(operation: str, _: object) -> None:
@@ -257,7 +257,7 @@ def test_a_store_that_demands_equal_parts_at_the_end_gets_them() -> None:
     assert commit(s3, LONG, before=fail) == stored(s3)
 
 
-def test_equal_parts__are_asked_for_by_setting() -> None:
+def test_equal_parts__are_chosen_by_a_setting() -> None:
     """Nothing is copied then."""
     s3 = FakeS3()
 
@@ -269,8 +269,8 @@ def test_equal_parts__are_asked_for_by_setting() -> None:
     ("code", "status"),
     [("SlowDown", 503), ("RequestTimeout", 400), ("ExpiredToken", 400), ("RequestTimeTooSkewed", 403)],
 )
-def test_a_store_that_refuses_for_the_moment_is_not_taken_for_one_that_cannot_copy(code: str, status: int) -> None:
-    """Whoever tries again copies; the copies of earlier hops stay, and no terabyte goes through the function."""
+def test_a_store_that_refuses_for_now_still_counts_as_one_that_copies(code: str, status: int) -> None:
+    """The next try copies; the copies of earlier hops stay, and no terabyte goes through the function."""
     s3 = FakeS3()
 
     async def busy(operation: str, _: object) -> None:
@@ -283,8 +283,8 @@ def test_a_store_that_refuses_for_the_moment_is_not_taken_for_one_that_cannot_co
 
 
 @pytest.mark.parametrize("sources", [[(True, 10)], LONG])
-def test_never_over_anothers_object(sources: list[tuple[bool, int]]) -> None:
-    """Improvement over the seed, which overwrote whatever was there."""
+def test_the_manifest_never_replaces_another_object(sources: list[tuple[bool, int]]) -> None:
+    """The seed replaced any object under its key."""
     s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: {"job-id": "other"}})
 
     with pytest.raises(ManifestTakenError):
@@ -293,8 +293,8 @@ def test_never_over_anothers_object(sources: list[tuple[bool, int]]) -> None:
 
 
 @pytest.mark.parametrize("sources", [[(True, 10)], LONG])
-def test_whoever_is_second_says_what_the_first_one_s_manifest_says(sources: list[tuple[bool, int]]) -> None:
-    """The bucket may have changed between two holders of a run: nobody describes another's bytes."""
+def test_the_second_holder_reports_the_first_ones_manifest(sources: list[tuple[bool, int]]) -> None:
+    """The bucket may have changed between two holders of a run: neither describes bytes that it did not write."""
     theirs = {"job-id": RUN, "count": "278", "size": "6"}
     s3 = FakeS3(objects={KEY: b"theirs"}, metadata={KEY: theirs})
 
@@ -307,8 +307,8 @@ def test_whoever_is_second_says_what_the_first_one_s_manifest_says(sources: list
     assert not s3.uploads, "the upload of the second is aborted"
 
 
-def test_an_upload_that_is_gone_is_begun_again() -> None:
-    """A lifecycle rule or a person aborted it; the pieces are still there."""
+def test_an_upload_that_was_aborted_is_begun_again() -> None:
+    """By a lifecycle rule or an operator; the pieces are still stored."""
     s3 = FakeS3()
 
     async def run() -> bytes:
@@ -322,8 +322,8 @@ def test_an_upload_that_is_gone_is_begun_again() -> None:
     assert asyncio.run(run()) == stored(s3)
 
 
-def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
-    """The second try finds the upload gone, and the manifest there."""
+def test_a_lost_answer_of_the_commit_costs_nothing() -> None:
+    """The second try finds no upload, and the manifest in place."""
     s3 = FakeS3()
 
     async def run() -> None:
@@ -337,8 +337,8 @@ def test_the_answer_of_a_commit_that_is_lost_costs_nothing() -> None:
     asyncio.run(run())
 
 
-def test_parts_that_are_refused_behind_the_manifest_itself_cost_nothing() -> None:
-    """S3 may answer so to the SDK's second try, when the first one's answer is lost: a terabyte would be read again."""
+def test_parts_refused_after_the_manifest_appeared_cost_nothing() -> None:
+    """S3 may refuse the SDK's second try when the first answer was lost: a terabyte would be read again."""
     s3 = FakeS3()
 
     async def run() -> Mapping[str, str] | CommitState:
@@ -360,7 +360,7 @@ def test_parts_that_are_refused_behind_the_manifest_itself_cost_nothing() -> Non
 
 
 def _busy(s3: FakeS3, made: int) -> Callable[[str, Any], Any]:
-    """Return what refuses copies for now, once some are made."""
+    """Return a function that refuses copies for now, once some are made."""
 
     async def fail(operation: str, _: object) -> None:
         if operation == "copy" and len(s3.sent("copy")) > made:
@@ -373,8 +373,8 @@ def _busy(s3: FakeS3, made: int) -> Callable[[str, Any], Any]:
 MANY = [(True, 100)] * 20
 
 
-def test_a_fault_that_outlasts_the_hop_costs_no_part_that_is_made() -> None:
-    """The next hop goes on behind them."""
+def test_a_fault_that_outlasts_the_hop_costs_no_finished_part() -> None:
+    """The next hop continues after them."""
     s3 = FakeS3()
 
     async def run() -> bytes:
@@ -392,7 +392,7 @@ def test_a_fault_that_outlasts_the_hop_costs_no_part_that_is_made() -> None:
     assert len(s3.sent("create")) == 1
 
 
-def test_a_hop_that_can_make_no_part_tells_the_fault() -> None:
+def test_a_hop_that_makes_no_part_raises_the_fault() -> None:
     """So Lambda waits before the next try, and no hop is spent."""
     s3 = FakeS3()
     with pytest.raises(RetryableError, match="SlowDown"):
@@ -400,7 +400,7 @@ def test_a_hop_that_can_make_no_part_tells_the_fault() -> None:
     assert s3.aborted == ["upload-1"]
 
 
-def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
+def test_a_missing_piece_without_a_manifest_is_an_error_by_name() -> None:
     """The run begins again."""
     s3 = FakeS3()
 
@@ -416,7 +416,7 @@ def test_a_piece_that_is_gone_without_a_manifest_is_said_so() -> None:
 
 
 @pytest.mark.parametrize("may_list", [True, False])
-def test_a_piece_that_the_first_one_has_deleted_behind_the_manifest_costs_nothing(
+def test_a_piece_deleted_after_the_first_holders_commit_costs_nothing(
     may_list: bool,  # noqa: FBT001 - a parameter
 ) -> None:
     """A frozen holder wakes when all is done; a role without ``s3:ListBucket`` sees 403 in place of 404."""
@@ -433,7 +433,7 @@ def test_a_piece_that_the_first_one_has_deleted_behind_the_manifest_costs_nothin
     assert list(s3.objects) == [KEY]
 
 
-def test_a_foreign_part_can_fail_the_commit_but_never_slip_in() -> None:
+def test_a_foreign_part_may_fail_the_commit_and_is_never_in_the_manifest() -> None:
     """The commit names the ETags that this run recorded."""
     s3 = FakeS3()
 
@@ -449,7 +449,7 @@ def test_a_foreign_part_can_fail_the_commit_but_never_slip_in() -> None:
 
 
 @pytest.mark.parametrize("sources", [[(True, 10)], LONG])
-def test_bytes_that_were_not_accounted_for_are_refused_at_once(sources: list[tuple[bool, int]]) -> None:
+def test_bytes_that_differ_from_the_recorded_sums_are_refused_at_once(sources: list[tuple[bool, int]]) -> None:
     """A flipped bit never becomes a manifest, and costs no take-over."""
     s3 = FakeS3()
 
@@ -465,23 +465,23 @@ def test_bytes_that_were_not_accounted_for_are_refused_at_once(sources: list[tup
 
 
 @pytest.mark.parametrize("sources", [[(True, 10)], LONG])
-def test_complete_is_said_once_the_store_shows_the_size(sources: list[tuple[bool, int]]) -> None:
-    """Some stores have taken another request's body for the object's."""
+def test_the_commit_is_complete_once_the_store_shows_the_size(sources: list[tuple[bool, int]]) -> None:
+    """Some stores have stored another request's body as the object's."""
     s3 = FakeS3()
 
     async def spoil(operation: str, _: object) -> None:
         if operation == "head":
             s3.objects[KEY] = b"<Tagging />"
 
-    with pytest.raises(ManifestDamagedError, match="11 bytes in place of"):
+    with pytest.raises(ManifestDamagedError, match="11 bytes instead of"):
         commit(s3, sources, before=spoil)
 
 
 @pytest.mark.parametrize("operation", ["create_multipart_upload", "upload_part", "upload_part_copy"])
-def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
+def test_an_answer_without_a_required_field_is_a_fault_to_try_again(
     operation: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Proxies and other stores leave fields out; the product's own error says which."""
+    """Proxies and other stores leave fields out; the product's own error names the field."""
     s3 = FakeS3()
 
     async def bare(self: FakeS3, **_: Any) -> dict[str, Any]:  # noqa: ARG001
@@ -500,20 +500,20 @@ def test_an_answer_that_lacks_what_it_must_have_is_a_fault_to_try_again(
 
 
 @pytest.mark.parametrize(("operation", "sources"), [("put", [(True, 10)]), ("create", LONG), ("copy", LONG)])
-def test_a_server_that_does_not_answer_is_a_fault_to_try_again(operation: str, sources: list[tuple[bool, int]]) -> None:
-    """Whether the manifest appeared is not known; the next try finds out."""
+def test_a_missing_answer_is_a_fault_to_try_again(operation: str, sources: list[tuple[bool, int]]) -> None:
+    """Whether the manifest appeared is unknown; the next try finds out."""
     s3 = FakeS3()
 
     async def silent(asked: str, _: object) -> None:
         if asked == operation:
             raise ConnectTimeoutError(endpoint_url="https://s3")
 
-    with pytest.raises(RetryableError, match="https://s3 failed: no connection came about in time"):
+    with pytest.raises(RetryableError, match="https://s3 failed: the connection was not established in time"):
         commit(s3, sources, before=silent)
 
 
 @pytest.mark.parametrize("sources", [[(False, 100)], LONG])
-def test_a_manifest_that_the_role_may_not_read_is_no_other_jobs(sources: list[tuple[bool, int]]) -> None:
+def test_a_manifest_that_the_role_may_not_read_is_not_taken_for_anothers(sources: list[tuple[bool, int]]) -> None:
     """A KMS key may let a role write and not read: S3 takes the object, and answers 403 to HEAD."""
 
     async def deny(operation: str, _: Any) -> None:
@@ -521,21 +521,21 @@ def test_a_manifest_that_the_role_may_not_read_is_no_other_jobs(sources: list[tu
             raise refuse("403", status=403)
 
     s3 = FakeS3([])
-    for _ in range(2):  # the second time, S3 says that the object is there
-        with pytest.raises(SourceRefusedError, match=r"cannot see s3://.*needs s3:GetObject, and kms:Decrypt"):
+    for _ in range(2):  # the second time, S3 answers that the object exists
+        with pytest.raises(SourceRefusedError, match=r"cannot check s3://.*needs s3:GetObject, and kms:Decrypt"):
             commit(s3, sources, before=deny)
         s3.before = None
     commit(s3, sources)
 
 
-def test_nothing_is_found_where_s3_may_not_say_that_nothing_is_there() -> None:
+def test_a_403_from_a_role_that_may_not_list_means_no_manifest() -> None:
     """A role without ``s3:ListBucket`` sees 403 in place of 404."""
     store = pieces_of(FakeS3(may_list=False), JOB)
     assert asyncio.run(composer.S3Composer(store, JOB, RUN, equal=False).found()) is None
 
 
-def test_parts_are_the_same_for_whoever_goes_on() -> None:
-    """What was held in memory is stored at the hand-over; the plan follows from the sizes."""
+def test_the_next_hop_plans_the_same_parts() -> None:
+    """Bytes held in memory are stored at the hand-over; the plan follows from the sizes."""
     s3 = FakeS3()
 
     async def run() -> bytes:
@@ -549,8 +549,8 @@ def test_parts_are_the_same_for_whoever_goes_on() -> None:
     assert asyncio.run(run()) == stored(s3)
 
 
-def test_no_part_begins_for_which_the_time_is_too_short() -> None:
-    """A copy of gigabytes takes longer than what is kept free at the end: the hop was killed with all it had copied."""
+def test_no_part_begins_with_too_little_time_left() -> None:
+    """A copy of gigabytes outlasts the reserve at the end: the hop was killed with all that it had copied."""
     s3, loop = FakeS3(), VirtualLoop()
 
     async def copy(operation: str, _: object) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def whole(ranges: Sequence[Sequence[Sequence[bytes]]], compression: str) -> tuple[bytes, EncodedBytes]:
-    """Encode ranges, each by one encoder a hop that knows only what the hop before accounted for."""
+    """Encode ranges with one encoder for each hop, which knows only the sums of the hop before."""
     body, lines = b"", EncodedBytes()
     for hops in ranges:
         encoded = EncodedBytes()
@@ -39,7 +39,7 @@ RANGES = st.lists(
 @settings(max_examples=150)
 @given(ranges=RANGES)
 def test_any_ranges_cut_into_any_hops_are_one_gzip_member(ranges: list[list[list[bytes]]]) -> None:
-    """Nothing is lost on readers that stop after a first member, as browsers do."""
+    """No line is lost on readers that stop after a first member, as browsers do."""
     body, encoded = whole(ranges, "gzip")
     data = b"".join(line for hops in ranges for hop in hops for line in hop)
     reader = zlib.decompressobj(wbits=31)
@@ -50,7 +50,7 @@ def test_any_ranges_cut_into_any_hops_are_one_gzip_member(ranges: list[list[list
 
 @given(ranges=RANGES)
 def test_plain_ranges_are_their_lines(ranges: list[list[list[bytes]]]) -> None:
-    """Nothing stands between them, before or after them."""
+    """Nothing is between them, before or after them."""
     body, encoded = whole(ranges, "none")
     assert body == b"".join(line for hops in ranges for hop in hops for line in hop)
     assert encoded == EncodedBytes(len(body), zlib.crc32(body), len(body), zlib.crc32(body))
@@ -58,7 +58,7 @@ def test_plain_ranges_are_their_lines(ranges: list[list[list[bytes]]]) -> None:
 
 @pytest.mark.parametrize("compression", ["none", "gzip"])
 def test_a_second_flush_adds_nothing(compression: str) -> None:
-    """A range that is finished, and then handed over, is not longer for it."""
+    """A range that is finished and then handed over does not grow."""
     encoder = Encoder(compression, EncodedBytes())
     encoder.encode(b"line\n")
     encoder.flush()
@@ -68,6 +68,6 @@ def test_a_second_flush_adds_nothing(compression: str) -> None:
 
 
 def test_the_trailer_counts_lines_modulo_four_gibibytes() -> None:
-    """As RFC 1952 says."""
+    """As RFC 1952 requires."""
     _, trailer = ends("gzip", EncodedBytes(length=(1 << 32) + 5, crc32=0x01020304))
     assert trailer[-8:] == bytes([4, 3, 2, 1, 5, 0, 0, 0])

@@ -1,4 +1,4 @@
-"""A manifest's lines are what JSON would write."""
+"""A manifest's lines are as JSON writes them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.corpus import AWKWARD_KEYS
 
 
 @pytest.mark.parametrize("size", [10, 1500, BLOCK + 1])
-def test_lines_are_what_json_would_write(size: int) -> None:
-    """One object a line, in ASCII, key first: as ``json.dumps`` writes it, however many blocks it comes in."""
+def test_lines_are_as_json_writes_them(size: int) -> None:
+    """One object a line, in ASCII, key first: as ``json.dumps`` writes it, in any number of blocks."""
     keys = [*AWKWARD_KEYS, *(f"many/{number}.pdf" for number in range(200))]
     urls = [f"https://s3/{number}?{'x' * size}" for number in range(len(keys))]
     blocks = list(lines(keys, urls))
@@ -26,8 +26,8 @@ def test_lines_are_what_json_would_write(size: int) -> None:
 
 
 @pytest.mark.parametrize("character", [chr(code) for code in (*range(0x100), 0x2028, 0x1F4C4)])
-def test_one_odd_key_among_plain_ones_is_written_as_json_would(character: str) -> None:
-    """Plain keys are written as they are, and whether they all are is seen at once."""
+def test_one_odd_key_among_plain_ones_is_written_as_json_writes_it(character: str) -> None:
+    """Plain keys are copied unescaped, and one test of the whole block finds whether all are plain."""
     keys = ["2026/04/report 1.pdf", f"2026/04/{character}.pdf", "2026/04/report~2.pdf"]
     written = b"".join(lines(keys, ["https://s3/"] * 3)).decode("ascii")
     assert written == "".join(json.dumps({"key": key, "url": "https://s3/"}) + "\n" for key in keys)
@@ -36,13 +36,13 @@ def test_one_odd_key_among_plain_ones_is_written_as_json_would(character: str) -
 @settings(max_examples=200)
 @given(keys=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=5))
 def test_any_key_comes_back_from_its_line(keys: list[str]) -> None:
-    """Whatever is in a key, its line is one line, and JSON gives the key back."""
+    """Whatever the key, its line is one line, and JSON gives the key back."""
     written = b"".join(lines(keys, ["https://s3/"] * len(keys)))
     assert [json.loads(line) for line in written.split(b"\n")[:-1]] == [{"key": k, "url": "https://s3/"} for k in keys]
 
 
-def test_facts_stand_between_key_and_url_in_the_order_asked() -> None:
-    """As ``json.dumps`` writes them; the size is a number, and what is not told is null."""
+def test_facts_are_between_key_and_url_in_the_order_asked() -> None:
+    """As ``json.dumps`` writes them; the size is a number, and a missing fact is null."""
     row = ("12", '"0123-2"', None, "STANDARD", "of no interest")
     names = ("size", "etag", "last_modified", "storage_class")
     written = b"".join(lines(["a", "b"], ["https://s3/"] * 2, names, {"a": row, "b": (None, *row[1:])}))
@@ -54,7 +54,7 @@ def test_facts_stand_between_key_and_url_in_the_order_asked() -> None:
 @settings(max_examples=200)
 @given(values=st.lists(st.none() | st.text('a"\\\n/\u00e9n%s{', max_size=4), min_size=1, max_size=5))
 def test_any_fact_comes_back_from_its_line(values: list[str | None]) -> None:
-    """Whatever a store writes, also what stands between texts that are escaped together."""
+    """Whatever a store writes, including the separator between texts that are escaped together."""
     keys = [str(number) for number in range(len(values))]
     facts = {key: ("1", value) for key, value in zip(keys, values, strict=True)}
     written = b"".join(lines(keys, ["https://s3/"] * len(keys), ("size", "etag"), facts))

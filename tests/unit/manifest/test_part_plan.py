@@ -1,4 +1,4 @@
-"""The parts of the manifest: legal sizes at every seam, every byte once, in order."""
+"""The parts of the manifest have legal sizes, and every byte once, in order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SIZES = st.lists(
 
 
 def check_every_byte_once(parts: list[PlannedPart], sizes: list[int]) -> None:
-    """Hold the slices, in order, against the sources."""
+    """Compare the slices, in order, with the sources."""
     places = [(some.source, some.start, some.end) for part in parts for some in part.slices]
     assert all(start < end for _, start, end in places)
     assert places[0][:2] == (0, 0)
@@ -45,8 +45,8 @@ def check_every_byte_once(parts: list[PlannedPart], sizes: list[int]) -> None:
 
 @settings(max_examples=400)
 @given(sizes=SIZES)
-def test_copies__every_part_is_legal_and_every_byte_stands_once(sizes: list[int]) -> None:
-    """5 MiB at least but for the last, 5 GiB at most; what is copied is of one source; what is joined is short."""
+def test_copies__every_part_is_legal_and_has_every_byte_once(sizes: list[int]) -> None:
+    """From 5 MiB, but for the last, to 5 GiB; a copy is of one source; a join is short."""
     parts = plan_copies(sizes, MIN_PART)
     check_every_byte_once(parts, sizes)
     assert all(MIN_PART <= part.size <= MAX_PART for part in parts[:-1])
@@ -55,12 +55,12 @@ def test_copies__every_part_is_legal_and_every_byte_stands_once(sizes: list[int]
             assert len(part.slices) == 1
             assert MIN_PART <= part.size <= COPIED
         else:
-            assert part.size < 3 * MIN_PART, "a join is in memory"
+            assert part.size < 3 * MIN_PART, "a join is held in memory"
 
 
 @given(sizes=SIZES)
 def test_equal__all_parts_but_the_last_are_of_one_size(sizes: list[int]) -> None:
-    """R2 demands it; nothing is copied then."""
+    """R2 requires it; nothing is copied then."""
     parts = plan_equal(sizes, MIN_PART)
     check_every_byte_once(parts, sizes)
     assert len({part.size for part in parts[:-1]}) <= 1
@@ -70,7 +70,7 @@ def test_equal__all_parts_but_the_last_are_of_one_size(sizes: list[int]) -> None
 
 
 def test_the_head_of_a_long_piece_completes_the_short_ones_before_it() -> None:
-    """By a ranged GET of what is missing, not of the piece; the rest is copied."""
+    """By a ranged GET of the missing bytes, not of the piece; the rest is copied."""
     first, second = plan_copies([10, 3 * MIB, 100 * MIB], MIN_PART)
     assert [(some.source, some.start, some.end) for some in first.slices] == [
         (0, 0, 10),
@@ -81,14 +81,14 @@ def test_the_head_of_a_long_piece_completes_the_short_ones_before_it() -> None:
     assert second.size == 98 * MIB + 10
 
 
-def test_a_piece_is_copied_in_slices_of_about_one_size() -> None:
-    """So that many copies run at once, and none outlasts a read timeout."""
+def test_a_piece_is_copied_in_slices_of_about_equal_size() -> None:
+    """Then many copies run at once, and none outlasts a read timeout."""
     sizes = [part.size for part in plan_copies([GIB + 4], MIN_PART)]
     assert len(sizes) == 5
     assert max(sizes) - min(sizes) <= 1
 
 
-def test_ten_thousand_parts_hold_about_what_s3_allows_an_object() -> None:
+def test_ten_thousand_parts_hold_about_the_largest_object_of_s3() -> None:
     """Pieces of 1,000 parts of 5 MiB each, 45 TiB in all."""
     sizes = [1000 * MIN_PART] * (45 * TIB // (1000 * MIN_PART))
     parts = plan_copies(sizes, MIN_PART)
@@ -96,14 +96,14 @@ def test_ten_thousand_parts_hold_about_what_s3_allows_an_object() -> None:
     assert max(part.size for part in parts) <= MAX_PART
 
 
-def test_many_short_pieces_are_joined_to_longer_parts() -> None:
+def test_many_short_pieces_are_joined_into_longer_parts() -> None:
     """15,000 pieces of 6 MiB would be too many parts one by one."""
     parts = plan_copies([6 * MIB] * 15_000, MIN_PART)
     assert len(parts) <= MAX_PARTS
     check_every_byte_once(parts, [6 * MIB] * 15_000)
 
 
-def test_more_than_s3_allows_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_manifest_beyond_s3s_limits_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is copied."""
     monkeypatch.setattr(part_plan, "MAX_PARTS", 10)
     with pytest.raises(ManifestTooLongError, match="S3 allows 10"):

@@ -1,4 +1,4 @@
-"""A write that fails for longer than the SDK tries costs a pause, while the hop has time; and never more than that."""
+"""A write that fails for longer than the SDK tries costs only a pause, as long as the hop has time."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 JOB = job_of()
 KEY = JOB.manifest_key_of(RUN)
 BODY = b"0123456789" * PART
-TRY_SECONDS = 15.0  # that the SDK takes until it gives a request up
+TRY_SECONDS = 15.0  # until the SDK gives a request up
 BUSY = refuse("SlowDown", status=503)
 
 
 class Writing:
     """
-    A store in virtual time that fails some operations until the storm is over.
+    A store in virtual time in which an operation fails until the storm is over.
 
-    :param operation: That fails.
-    :param until:     Seconds at which the storm ends.
-    :param ends:      When the hop must stop.
+    :param operation: The operation that fails.
+    :param until:     Second at which the storm ends.
+    :param ends:      Second at which the hop must stop.
     """
 
     def __init__(self, operation: str, error: Exception, until: float = 60.0, ends: float = 900.0) -> None:
-        self.s3, self.loop, self.told = FakeS3(before=self._fail), VirtualLoop(), list[str]()
+        self.s3, self.loop, self.pauses = FakeS3(before=self._fail), VirtualLoop(), list[str]()
         self._operation, self._error, self._until = operation, error, until
-        patience = Patience(lambda: ends - self.loop.time(), self.told.append)
+        patience = Patience(lambda: ends - self.loop.time(), self.pauses.append)
         client: Any = self.s3
         self.store = S3PieceStore(client, JOB, RUN, "holder", patience)
         self.store.part = self.s3.min_part = PART
@@ -50,7 +50,7 @@ class Writing:
             raise self._error
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
-        """Do some work; return what it does."""
+        """Do some work; return its result."""
         try:
             return self.loop.run_until_complete(work)
         finally:
@@ -70,17 +70,17 @@ class Writing:
             raise
 
     async def commit(self, *sizes: int) -> object:
-        """Put the manifest of some pieces together; return what it says of itself."""
+        """Compose the manifest of some pieces; return its metadata."""
         sources = [await put(self.store, BODY[:size]) for size in sizes]
         body = b"".join(BODY[:size] for size in sizes)
         checksum = zlib.crc32(body)
         self.whole = Whole(tuple(sources), EncodedBytes(len(body), checksum, len(body), checksum))
-        said = await self.compose(None)
-        assert isinstance(said, CommitState) or self.s3.objects[KEY] == body
-        return said
+        about = await self.compose(None)
+        assert isinstance(about, CommitState) or self.s3.objects[KEY] == body
+        return about
 
     async def compose(self, state: CommitState | None) -> CommitState | Mapping[str, str]:
-        """Put the manifest together, from where an earlier hop came."""
+        """Compose the manifest from the state of an earlier hop."""
         return await S3Composer(self.store, JOB, RUN, equal=False).compose(self.whole, ABOUT, state, self.time_left)
 
     def time_left(self) -> float:
@@ -89,7 +89,7 @@ class Writing:
 
 
 @pytest.mark.parametrize("operation", ["create", "part", "complete"])
-def test_a_piece_whose_store_is_busy_is_stored_after_pauses(operation: str) -> None:
+def test_a_piece_waits_while_its_store_is_busy(operation: str) -> None:
     """The hop lost all that it had listed, up to a quarter of an hour of work."""
     writing = Writing(operation, BUSY)
     assert writing.s3.objects[writing.run(writing.long())] == BODY
@@ -108,21 +108,21 @@ def test_a_piece_whose_store_is_busy_is_stored_after_pauses(operation: str) -> N
     ],
     ids=lambda error: str(error)[:40],
 )
-def test_a_short_piece_waits_too_and_each_pause_is_told(error: Exception) -> None:
-    """Whoever reads the log sees why nothing moves."""
+def test_a_short_piece_waits_too_and_each_pause_is_reported(error: Exception) -> None:
+    """The reader of the log sees why nothing moves."""
     writing = Writing("put", error)
     piece = writing.run(put(writing.store, BODY))
     assert writing.s3.objects[piece.key] == BODY
-    assert len(writing.told) == 3
-    assert all("holder-000001" in reason for reason in writing.told)
+    assert len(writing.pauses) == 3
+    assert all("holder-000001" in reason for reason in writing.pauses)
 
 
-def test_parts_that_wait_together_tell_it_once_a_pause() -> None:
-    """Eight may be under way; each line would stand there eight times."""
+def test_parts_that_wait_together_report_each_pause_once() -> None:
+    """Eight may be under way, each with the same line."""
     writing = Writing("part", BUSY, until=30)
     writing.run(writing.long())
-    assert len(writing.s3.sent("part")) > 2 * len(writing.told)
-    assert len(writing.told) == 2
+    assert len(writing.s3.sent("part")) > 2 * len(writing.pauses)
+    assert len(writing.pauses) == 2
 
 
 @pytest.mark.parametrize(
@@ -137,14 +137,14 @@ def test_parts_that_wait_together_tell_it_once_a_pause() -> None:
 def test_a_storm_that_outlasts_the_hop_ends_it_in_time(
     operation: str, work: Callable[[Writing], Any], ends: float
 ) -> None:
-    """The first try is the SDK's own, as long as it takes; what is tried again ends when the time does."""
+    """The first try is the SDK's own, as long as it takes; later tries end with the hop's time."""
     writing = Writing(operation, BUSY, until=999, ends=ends)
     with pytest.raises(RetryableError, match="SlowDown"):
         writing.run(work(writing))
     assert writing.loop.time() <= max(TRY_SECONDS, ends - DROP_SECONDS)
 
 
-def test_a_try_that_hangs_is_cut_off_when_the_time_is_over() -> None:
+def test_a_hanging_try_is_cut_off_when_the_time_is_over() -> None:
     """The SDK alone would wait for minutes, and Lambda would kill the hop."""
     writing = Writing("put", BUSY, until=1, ends=60)
 
@@ -170,13 +170,13 @@ def test_a_try_that_hangs_is_cut_off_when_the_time_is_over() -> None:
     ids=lambda error: str(error)[:40],
 )
 @pytest.mark.parametrize("operation", ["create", "part", "complete"])
-def test_a_refusal_is_told_at_once(operation: str, error: Exception) -> None:
-    """To wait for what is refused for good would cost a function's whole time, again and again."""
+def test_a_refusal_is_raised_at_once(operation: str, error: Exception) -> None:
+    """Waiting for a permanent refusal would cost a function's whole time, again and again."""
     writing = Writing(operation, error)
     with pytest.raises(PresignSiblingsError):
         writing.run(writing.long())
-    assert writing.told == []
-    assert writing.loop.time() <= 2 * TRY_SECONDS  # parts that wait for their turn meet it too
+    assert writing.pauses == []
+    assert writing.loop.time() <= 2 * TRY_SECONDS  # parts that wait for their turn are refused too
 
 
 @pytest.mark.parametrize(
@@ -184,15 +184,15 @@ def test_a_refusal_is_told_at_once(operation: str, error: Exception) -> None:
     [("put", (10,)), ("get", (10,)), ("create", (500,)), ("copy", (100,) * 20), ("complete", (500,))],
 )
 def test_the_commit_waits_like_any_write(operation: str, sizes: tuple[int, ...]) -> None:
-    """It comes after the listing, which would all be done again."""
+    """Otherwise the listing before it would be done again."""
     writing = Writing(operation, BUSY)
     assert writing.run(writing.commit(*sizes)) == ABOUT
-    assert writing.told
+    assert writing.pauses
     assert list(writing.s3.closed.values()) == ["completed"] * (sizes != (10,))
 
 
-def test_a_commit_whose_last_request_outlasts_the_hop_hands_its_parts_over() -> None:
-    """The hop failed with all that it had listed and copied; a hop that has made no part fails, and is tried again."""
+def test_a_commit_whose_last_request_outlasts_the_hop_hands_over_its_parts() -> None:
+    """The hop failed with all that it had listed and copied; one that has made no part fails, and is tried again."""
     writing = Writing("complete", BUSY, until=100, ends=50)
 
     async def hops() -> object:
@@ -210,19 +210,19 @@ def test_a_commit_whose_last_request_outlasts_the_hop_hands_its_parts_over() -> 
 
 
 @pytest.mark.parametrize(("operation", "sizes"), [("put_object", (10,)), ("complete_multipart_upload", (500,))])
-def test_a_commit_whose_answer_is_lost_knows_its_own_manifest_after_the_pause(
+def test_a_commit_that_lost_its_answer_finds_its_manifest_after_the_pause(
     operation: str, sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second try meets the condition, or finds the upload gone; nobody else wrote under this run's key."""
+    """The second try meets the condition, or finds no upload; only this run writes under its key."""
     writing, real = Writing("none", BUSY), getattr(FakeS3, operation)
 
     async def lost(self: FakeS3, **request: Any) -> Any:
-        is_there = KEY in self.objects
+        exists = KEY in self.objects
         answer = await real(self, **request)
-        if request["Key"] == KEY and not is_there:
+        if request["Key"] == KEY and not exists:
             raise ReadTimeoutError(endpoint_url="s3")
         return answer
 
     monkeypatch.setattr(FakeS3, operation, lost)
     assert writing.run(writing.commit(*sizes)) == {"job-id": RUN, **ABOUT}
-    assert len(writing.told) == 1
+    assert len(writing.pauses) == 1

@@ -1,4 +1,4 @@
-"""Whatever the order in which ranges are written, split and handed over, the manifest has their bytes in key order."""
+"""The manifest has the bytes of ranges in key order, in whatever order they are written, split and handed over."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
     ranges: list[list[bytes]], seed: int, hops: int, compression: str, held: int, readers_held: int
 ) -> None:
-    """Lines come to the ranges in any order; a hop knows of the one before only what the checkpoint says."""
+    """Lines come to the ranges in any order; a hop knows the one before only from its checkpoint."""
     rng, s3, job = random.Random(seed), FakeS3(), job_of(compression=compression)
     waiting = {number: list(lines) for number, lines in zip(_numbers(len(ranges)), ranges, strict=True)}
     place = partition([False] * len(ranges))
@@ -79,8 +79,8 @@ def _numbers(count: int) -> list[int]:
     return [found.number for found in partition([False] * count)]
 
 
-def test_finished_neighbours_are_one_range_in_the_checkpoint() -> None:
-    """Or it would grow with every split."""
+def test_finished_neighbours_become_one_range_in_the_checkpoint() -> None:
+    """Otherwise it would grow with every split."""
     s3, job = FakeS3(), job_of()
     place = partition([True, True, False, True])
 
@@ -92,12 +92,12 @@ def test_finished_neighbours_are_one_range_in_the_checkpoint() -> None:
 
     joined, under_way, last = asyncio.run(run())
     assert (joined.range.after, joined.range.upto, joined.encoded.size) == ("", "002", 20)
-    assert [piece.size for piece in joined.pieces] == [20], "short neighbours lie in one object"
+    assert [piece.size for piece in joined.pieces] == [20], "short neighbours are in one object"
     assert (under_way.range, last.range) == (place[2], place[3])
 
 
 def test_a_range_longer_than_a_part_is_one_multipart_upload_in_equal_parts() -> None:
-    """Parts leave while lines are written; the last one is what is left."""
+    """Parts leave while lines are written; the last one has the rest."""
     s3, job = FakeS3(), job_of()
 
     async def run() -> tuple[WrittenRange, ...]:
@@ -112,8 +112,8 @@ def test_a_range_longer_than_a_part_is_one_multipart_upload_in_equal_parts() -> 
     assert [len(s3.objects[piece.key]) for piece in written.pieces] == [200]
 
 
-def test_a_new_piece_begins_after_so_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that one copy takes a piece whole, and 10,000 copies hold the largest manifest."""
+def test_a_new_piece_begins_after_a_fixed_number_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So one copy takes a whole piece, and 10,000 copies hold the largest manifest."""
     monkeypatch.setattr(range_writer, "PIECE_PARTS", 2)
     s3, job = FakeS3(), job_of()
 
@@ -126,8 +126,8 @@ def test_a_new_piece_begins_after_so_many_parts(monkeypatch: pytest.MonkeyPatch)
     assert [piece.size for piece in written.pieces] == [2 * PART, 2 * PART, PART]
 
 
-def test_a_short_last_piece_is_read_again_and_written_with_what_follows() -> None:
-    """Hops of little work leave no crumbs; the old piece counts no more, and is told so."""
+def test_a_short_last_piece_is_read_again_and_written_with_the_lines_after_it() -> None:
+    """Short hops leave no small pieces; the old piece no longer counts, and is listed as spent."""
     s3, job = FakeS3(), job_of()
     place = partition([False])
 
@@ -147,7 +147,7 @@ def test_a_short_last_piece_is_read_again_and_written_with_what_follows() -> Non
 
 
 def test_pieces_of_two_holders_never_share_a_name() -> None:
-    """A zombie may write on; it writes beside the run."""
+    """A holder that has lost its lease may write on; its pieces have names of their own."""
     s3, job = FakeS3(), job_of()
 
     async def run() -> None:
@@ -161,8 +161,8 @@ def test_pieces_of_two_holders_never_share_a_name() -> None:
     assert all(key.startswith(job.checkpoint_prefix("0123456789abcdef-0123456789abcdef")) for key in s3.objects)
 
 
-def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound it is stored: neighbours as one object."""
+def test_the_memory_of_finished_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Above the limit, neighbours are stored as one object."""
     monkeypatch.setattr(range_writers, "HELD", 25)
     s3, job = FakeS3(), job_of()
 
@@ -183,8 +183,8 @@ def test_what_finished_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.Monk
     assert list(s3.objects.values()) == [b"x" * 20 + b"y" * 10]
 
 
-def test_all_ranges_are_looked_at_only_when_there_may_be_something_to_store() -> None:
-    """With each that finished, four thousand of them took 40 seconds of a hop."""
+def test_all_ranges_are_searched_only_when_there_may_be_bytes_to_store() -> None:
+    """A search at each end of four thousand ranges took 40 seconds of a hop."""
     s3, job, place, looks = FakeS3(), job_of(), partition([False] * 500), list[int]()
 
     async def run() -> None:
@@ -204,8 +204,8 @@ def test_all_ranges_are_looked_at_only_when_there_may_be_something_to_store() ->
     assert sum(len(body) for body in s3.objects.values()) > 400 * (PART // 50)
 
 
-def test_what_all_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ranges that begin together fill together: what one of them holds is stored before it is a part."""
+def test_the_memory_of_all_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ranges that begin together fill together: bytes of one are stored before they are a part."""
     monkeypatch.setattr(s3_piece_store, "READERS_HELD", 1)
     s3, job, place = FakeS3(), job_of(concurrency=4), partition([False] * 12)
 
@@ -224,13 +224,13 @@ def test_what_all_ranges_hold_in_memory_is_bounded(monkeypatch: pytest.MonkeyPat
 
     held = asyncio.run(run())
     assert max(held) <= 4 * PART
-    assert max(held) > 3 * PART, "no more is stored early than must be"
+    assert max(held) > 3 * PART, "only the necessary bytes are stored early"
     lines = [b"%03d, %03d.\n" % (found.number, turn) for found in place for turn in range(PART // 10 * 5)]
     assert manifest_of(s3, job) == b"".join(lines)
 
 
-def test_a_piece_that_has_parts_ends_before_a_short_one_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short piece is read again by the commit; a short last part costs nothing."""
+def test_a_piece_with_parts_ends_before_a_short_one_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit reads a short piece again; a short last part costs nothing."""
     monkeypatch.setattr(s3_piece_store, "READERS_HELD", 1)
     s3, job = FakeS3(), job_of(concurrency=2)
 
@@ -248,8 +248,8 @@ def test_a_piece_that_has_parts_ends_before_a_short_one_is_stored(monkeypatch: p
     assert pieces == [int(1.6 * PART)]
 
 
-def test_finished_neighbours_that_hold_a_part_together_are_stored_as_one() -> None:
-    """The store copies it then: at the commit nothing of it is read, and no memory holds it until then."""
+def test_finished_neighbours_that_fill_a_part_together_are_stored_as_one() -> None:
+    """The store then copies it: the commit reads none of it, and no memory is needed until then."""
     s3, job = FakeS3(), job_of()
 
     async def run() -> Whole:
@@ -271,7 +271,7 @@ def test_finished_neighbours_that_hold_a_part_together_are_stored_as_one() -> No
     assert [source.size for source in whole.sources if isinstance(source, Piece)] == [PART + 12]
 
 
-def test_a_range_with_bytes_never_leaves_the_partition_unseen() -> None:
+def test_a_range_with_bytes_that_is_missing_in_the_partition_is_an_error() -> None:
     """Its lines would be missing in the manifest, in silence."""
     s3, job = FakeS3(), job_of()
 
@@ -284,8 +284,8 @@ def test_a_range_with_bytes_never_leaves_the_partition_unseen() -> None:
         asyncio.run(run())
 
 
-def test_a_part_that_fails_ends_the_hop_and_leaves_no_upload() -> None:
-    """Nothing is put together without all its parts."""
+def test_a_failed_part_ends_the_hop_and_leaves_no_upload() -> None:
+    """A piece needs all of its parts."""
     s3, job = FakeS3(), job_of()
 
     async def fail(operation: str, detail: Any) -> None:
@@ -309,13 +309,13 @@ def test_a_part_that_fails_ends_the_hop_and_leaves_no_upload() -> None:
     assert not s3.objects
 
 
-@pytest.mark.parametrize(("code", "there"), [("InvalidPart", True), ("NoSuchUpload", True), ("NoSuchUpload", False)])
-def test_a_piece_whose_end_is_refused_counts_where_it_is_there(code: str, *, there: bool) -> None:
-    """An earlier try of the SDK's may have lost its answer; where it had not, the hop's last checkpoint counts."""
+@pytest.mark.parametrize(("code", "exists"), [("InvalidPart", True), ("NoSuchUpload", True), ("NoSuchUpload", False)])
+def test_a_piece_whose_completion_is_refused_counts_if_it_exists(code: str, *, exists: bool) -> None:
+    """An earlier try of the SDK may have lost its answer; without the piece, the hop's last checkpoint counts."""
     s3, job = FakeS3(), job_of()
 
     async def refused(**request: Any) -> None:
-        if there:
+        if exists:
             await FakeS3.complete_multipart_upload(s3, **request)
         raise refuse(code, status=404 if code == "NoSuchUpload" else 400)
 
@@ -326,7 +326,7 @@ def test_a_piece_whose_end_is_refused_counts_where_it_is_there(code: str, *, the
         await writers.write(1, b"x" * 3 * PART)
         return await writers.suspend(partition([False]))
 
-    if there:
+    if exists:
         (written,) = asyncio.run(run())
         assert [piece.size for piece in written.pieces] == [3 * PART]
         return
@@ -335,7 +335,7 @@ def test_a_piece_whose_end_is_refused_counts_where_it_is_there(code: str, *, the
 
 
 def test_a_slow_store_holds_the_writer_back() -> None:
-    """At most ``concurrency`` parts are under way, so memory stays flat."""
+    """At most ``concurrency`` parts are under way, so the memory is bounded."""
     s3, most, gate = FakeS3(), 0, asyncio.Event()
 
     async def slow(operation: str, _: object) -> None:
@@ -360,8 +360,8 @@ def test_a_slow_store_holds_the_writer_back() -> None:
 
 
 @pytest.mark.parametrize(("compression", "kept"), [("none", 2), ("gzip", 0)])
-def test_few_buffers_are_kept_for_the_next_parts(compression: str, kept: int) -> None:
-    """Each holds a whole part's memory; those of a gzip manifest fill too slowly to be worth it."""
+def test_few_buffers_are_kept_for_later_parts(compression: str, kept: int) -> None:
+    """Each takes a whole part's memory; those of a gzip manifest fill too slowly to be worth it."""
     store = pieces_of(FakeS3(), job_of(compression=compression))
     used = [store.body() for _ in range(5)]
     for body in used:

@@ -1,4 +1,4 @@
-"""A file that a line itself proves to be its object is kept, and the store is not asked."""
+"""A file that its line proves to be the object is kept without a request to the store."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ MD5 = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
 
 
 class Silent:
-    """A store that refuses, and counts what it was asked."""
+    """A store that refuses every request, and counts them."""
 
     asked, is_stopped = 0, False
 
     def stop(self) -> None:
         """Nothing is under way."""
 
-    def telling(self, _: str) -> Any:
+    def read_facts(self, _: str) -> Any:
         self.asked += 1
         raise FetchError("refused", code="AccessDenied", passing=False)
 
-    getting = telling
+    getting = read_facts
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ class Silent:
     ids=["proven", "another size", "another ETag", "an ETag of parts", "size alone", "ETag alone"],
 )
 def test_the_store_is_asked_unless_size_and_etag_prove_the_file(tmp_path: Path, entry: Entry, asked: int) -> None:
-    """Size alone proves nothing: another object may have as many bytes."""
+    """Size alone proves nothing: another object may have the same."""
     (tmp_path / "a.pdf").write_bytes(BODY)
     store: Any = Silent()
     with Folder(tmp_path) as folder:

@@ -1,4 +1,4 @@
-"""What a line of a manifest says of its object, and of its URL."""
+"""The facts of a manifest's line about its object and its URL."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from tests.manifest_lines import SIGNATURE, url
         (Entry("a.pdf", url("x/y/a.pdf")), "x/y/"),
     ],
 )
-def test_a_url_is_for_its_key_or_not(entry: Entry, before: str | None) -> None:
-    """With the bucket in the host, or in the path; a key is decoded once."""
+def test_a_url_matches_its_key_or_not(entry: Entry, before: str | None) -> None:
+    """With the bucket in the host or in the path; a key is decoded once."""
     assert entry.before_key == before
 
 
-def test_what_stands_before_the_key_is_told() -> None:
-    """Nothing, the bucket, or the path of an endpoint that has one."""
+def test_the_path_before_the_key_is_read() -> None:
+    """Nothing, the bucket, or the path of an endpoint."""
     signed = "?X-Amz-Signature=0"
     urls = {"h/a": "", "h/bucket/a": "bucket/", "h/s3/bucket/a": "s3/bucket/", "h/ba": None, "h/b": None}
     assert {url: Entry("a", f"http://{url}{signed}").before_key for url in urls} == urls
     assert Entry("a", "http://h/a").before_key is None
 
 
-def test_a_url_names_its_bucket_in_its_host_or_right_before_the_key() -> None:
-    """The path of an endpoint that has one is no part of it: ``refresh`` refused ``s3/reports`` as a bucket."""
+def test_the_bucket_is_in_the_host_or_right_before_the_key() -> None:
+    """An endpoint's path is not part of it: ``refresh`` refused ``s3/reports`` as a bucket."""
     host = "reports.s3.eu-west-1.amazonaws.com"
     urls = {f"{host}/a": "reports", "h/reports/a": "reports", "h/s3/reports/a": "reports", "h/a": None, "h/b": None}
     assert {url: Entry("a", f"http://{url}").bucket for url in urls} == urls
 
 
-def test_a_url_says_when_it_dies() -> None:
-    """By the date and the seconds that are signed into it."""
+def test_the_expiry_is_read_from_the_url() -> None:
+    """From its signed date and seconds."""
     assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
     assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
 
@@ -51,15 +51,15 @@ def test_a_url_says_when_it_dies() -> None:
 @pytest.mark.parametrize(
     "query", ["X-Amz-Expires=900", "X-Amz-Expires=900&X-Amz-Security-Token=x", "Expires=1790000000"]
 )
-def test_an_impossible_date_says_nothing(query: str) -> None:
+def test_an_impossible_date_gives_no_expiry(query: str) -> None:
     """A manifest is input like any other: such a line ended verify, download and export with a traceback."""
     entry = Entry("a", url("a", query=f"X-Amz-Date=20261399T999999Z&{query}&{SIGNATURE}"))
     assert entry.dies_at == entry.ends_at
     assert (entry.dies_at is None) is query.startswith("X-Amz")
 
 
-def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
-    """The ETag stands there with its quotes, as S3 gives it; and null is what the listing did not tell."""
+def test_the_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
+    """The ETag has its quotes, as S3 gives it; null means that the listing lacked the fact."""
     line = b'{"key": "a", "size": 7, "etag": "\\"9b2c\\"", "checksum_type": null, "url": "https://x/a?Signature=1"}\n'
     entry = Entry.parse(line)
     assert (entry.size, entry.etag, entry.checksum_type) == (7, "9b2c", None)
@@ -84,7 +84,7 @@ def test_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
         "a.pdf",
     ],
 )
-def test_a_line_is_refused_whose_url_could_be_anything_else(hostile: str) -> None:
+def test_a_line_with_any_other_url_than_a_link_is_refused(hostile: str) -> None:
     """A script in the exported page, an option of curl or aria2, a formula of a spreadsheet, a file of this machine."""
     written = json.dumps({"key": "a", "url": f"{hostile}?Signature=1"}).encode()
     with pytest.raises(ValueError, match="has a url that is not http or https, or holds a character that no URL has"):

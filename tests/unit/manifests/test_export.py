@@ -1,4 +1,4 @@
-"""A manifest in other forms."""
+"""A manifest exported in other forms."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ENTRIES = [Entry(key, url(f"{number}")) for number, key in enumerate(sorted(AWKW
 
 
 def export(form: str, entries: list[Entry] = ENTRIES) -> str:
-    """Return the whole of it."""
+    """Return the whole export."""
     return "".join(FORMS[form](iter(entries)))
 
 
-def test_urls_come_one_a_line() -> None:
+def test_urls_are_written_one_a_line() -> None:
     """For any program that reads such a list."""
     assert export("urls").splitlines() == [entry.url for entry in ENTRIES]
 
 
-def test_aria2_gets_a_safe_name_for_each() -> None:
-    """A key that leads out, or breaks the line, does neither."""
+def test_aria2_gets_a_safe_name_for_each_file() -> None:
+    """A key can neither leave the folder nor break the line."""
     lines = export("aria2").splitlines()
     assert lines[::3] == [entry.url for entry in ENTRIES]
     assert set(lines[2::3]) == {"  continue=true"}, "a second call writes no second file"
@@ -42,8 +42,8 @@ def test_aria2_gets_a_safe_name_for_each() -> None:
     assert named["a.pdf/b.pdf"] == "  out=a.pdf%d/b.pdf"
 
 
-def test_the_urls_that_share_a_file_name_are_counted() -> None:
-    """``wget -i`` and ``curl -O`` would write one over the other, or number them."""
+def test_urls_that_share_a_file_name_are_counted() -> None:
+    """``wget -i`` and ``curl -O`` would overwrite files, or number them."""
     names = BaseNames()
     entries = [Entry(key, url(key)) for key in ("a/x.pdf", "b/x.pdf", "b/y.pdf", "c/", "d/x.pdf")]
     assert list(names.watched(iter(entries))) == entries
@@ -51,13 +51,13 @@ def test_the_urls_that_share_a_file_name_are_counted() -> None:
 
 
 def cells(entries: list[Entry]) -> list[list[str]]:
-    """Return CSV's cells, read as a spreadsheet would: the byte order mark belongs to the file."""
+    """Return the cells of the CSV as a spreadsheet reads them, without the byte order mark."""
     text = export("csv", entries)
-    assert text.startswith("\ufeff"), "Excel takes a file without it for its own code page"
+    assert text.startswith("\ufeff"), "Excel reads a file without it in its own code page"
     return list(csv.reader(StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
-def test_csv_reads_back_as_it_was() -> None:
+def test_csv_reads_back_unchanged() -> None:
     """Quotes, commas and line breaks included."""
     head, *rows = cells(ENTRIES)
     assert head == ["key", "url", "expires_at", "note"]
@@ -65,10 +65,10 @@ def test_csv_reads_back_as_it_was() -> None:
     assert {(row[2], row[3]) for row in rows} == {("2026-04-01T06:45:15Z", "")}
 
 
-def test_csv_has_a_column_for_each_fact_that_the_lines_tell() -> None:
-    """A size of nothing is a number; what a line does not tell is empty."""
-    told = [Entry("a", url("0"), size=0, etag="9b2c-2"), Entry("b", url("1"), etag="=1")]
-    head, *rows = cells(told)
+def test_csv_has_a_column_for_each_fact_in_the_lines() -> None:
+    """A size of zero is a number; a missing fact is empty."""
+    described = [Entry("a", url("0"), size=0, etag="9b2c-2"), Entry("b", url("1"), etag="=1")]
+    head, *rows = cells(described)
     assert head == ["key", "size", "etag", "url", "expires_at", "note"]
     assert [row[:3] for row in rows] == [["a", "0", "9b2c-2"], ["b", "", "'=1"]]
 
@@ -88,12 +88,12 @@ def test_csv_has_a_column_for_each_fact_that_the_lines_tell() -> None:
         "'=1",
     ],
 )
-def test_csv_holds_no_cell_that_a_spreadsheet_runs(key: str) -> None:
+def test_csv_has_no_cell_that_a_spreadsheet_runs(key: str) -> None:
     """An apostrophe makes it text."""
     assert cells([Entry(key, url("0"))])[1][0] == f"'{key}"
 
 
-def test_csv_leaves_other_keys_alone_and_keeps_all_apart() -> None:
+def test_csv_changes_no_other_key_and_keeps_all_distinct() -> None:
     """Also in a spreadsheet that splits at semicolons or tabs: each cell is quoted."""
     keys = ["a;=1.pdf", "a-b.pdf", "'quoted'.pdf", "é.pdf"]
     assert [row[0] for row in cells([Entry(key, url("0")) for key in keys])[1:]] == keys
@@ -106,8 +106,8 @@ WEEK = "X-Amz-Date=20260401T063015Z&X-Amz-Expires=604800"
 
 
 @pytest.mark.parametrize("name", ["X-Amz-Security-Token", "x-amz-security-token"])
-def test_csv_and_page_promise_no_week_to_links_of_a_session(name: str) -> None:
-    """They die with it: after 36 hours at the latest."""
+def test_csv_and_page_do_not_promise_a_week_for_links_of_a_session(name: str) -> None:
+    """They expire with it: after 36 hours at the latest."""
     of_session = [Entry("a.pdf", url("a.pdf", query=f"{WEEK}&{name}=abc&X-Amz-Signature=0"))]
     (row,) = cells(of_session)[1:]
     assert row[2:] == ["2026-04-02T18:30:15Z", "ends earlier, with the session that signed it"]
@@ -119,8 +119,8 @@ def test_csv_and_page_promise_no_week_to_links_of_a_session(name: str) -> None:
     assert cells(own)[1][2:] == ["2026-04-08T06:30:15Z", ""]
 
 
-def test_the_page_tells_archived_objects_and_names_as_download_gives_them() -> None:
-    """The name only where it is not the key itself."""
+def test_the_page_marks_archived_objects_and_shows_download_names() -> None:
+    """The name only where it differs from the key."""
     some = [Entry("a.pdf", url("0"), storage_class="GLACIER"), Entry("b:c.pdf", url("1")), Entry("d.pdf", url("2"))]
     text = export("html", some)
     assert ",null,null,null,1]" in text
@@ -138,7 +138,7 @@ class Markup(HTMLParser):
         self.tags.append(tag)
 
 
-def test_the_page_holds_no_markup_of_a_key() -> None:
+def test_the_page_has_no_markup_from_a_key() -> None:
     """A key is data, never a tag or the end of a script; title and contact are text."""
     hostile = [Entry("</script><img src=x>.pdf", url("0")), Entry("<!--.pdf", url("1"))]
     parser, empty = Markup(), Markup()
@@ -157,7 +157,7 @@ def test_the_page_loads_nothing_from_anywhere() -> None:
     assert 'src="' not in text
 
 
-def test_the_page_sends_what_urls_share_once() -> None:
+def test_the_page_has_the_common_parts_of_urls_once() -> None:
     """A link costs its key and its signature, whatever the session token's length."""
     token = "X-Amz-Security-Token=" + "t" * 800
     many = [Entry(f"{n}.pdf", f"{url(f'{n}.pdf')}&{token}") for n in range(1000)]
@@ -166,8 +166,8 @@ def test_the_page_sends_what_urls_share_once() -> None:
     assert len(text) - len("".join(page(iter([])))) < 250 * len(many)
 
 
-def test_a_page_keeps_no_version_in_mind() -> None:
-    """Each URL names its own: the table of what recurs would grow by a text for each file."""
+def test_the_page_does_not_put_versions_into_its_table() -> None:
+    """Each URL names its own: the table of common parts would grow by one text a file."""
     made = export("html", [Entry(f"{at}.pdf", f"{url(str(at))}&versionId={at:032x}") for at in range(5)])
     tables = re.findall(r'"parts":(\[[^]]*\])', made)
     assert len(tables) == 1

@@ -15,7 +15,7 @@ from processor.page import Names
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# What a careless mapping would let meet, or misread.
+# Keys that a careless mapping would merge, or misread.
 NASTY = ("%", "%d", "%2E", "%~", "~", "con", "nul.pdf", "\\", ":", "\n", "\u202e", "d", "2E", "/", ".", "..", "", " ")
 ALIKE = ("a", "A", "b", "x.pdf", "X.PDF", "é", "e\u0301", "n" * 300, "n" * 299 + "m", "報" * 90)
 PIECES = st.sampled_from((*NASTY, *ALIKE))
@@ -31,13 +31,13 @@ def paths(keys: Iterable[str], *, folds: bool = False) -> dict[str, tuple[str, .
 
 
 def folded(path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return a path as a file system sees it that tells neither case nor composition apart."""
+    """Return a path as a file system without case and composition sees it."""
     return tuple(unicodedata.normalize("NFC", each).casefold() for each in path)
 
 
 @given(st.lists(KEYS, max_size=12))
-def test_no_two_keys_share_a_file_and_none_is_in_the_way_of_another(keys: list[str]) -> None:
-    """A file is not a folder of another either."""
+def test_no_two_keys_share_a_file_and_no_file_is_anothers_folder(keys: list[str]) -> None:
+    """Whatever the keys."""
     found = paths(keys)
     assert len(set(found.values())) == len(found)
     folders = {path[:depth] for path in found.values() for depth in range(1, len(path))}
@@ -45,7 +45,7 @@ def test_no_two_keys_share_a_file_and_none_is_in_the_way_of_another(keys: list[s
 
 
 @given(st.lists(KEYS, max_size=12))
-def test_nor_do_they_where_case_and_composition_do_not_count(keys: list[str]) -> None:
+def test_file_names_stay_distinct_without_case_and_composition(keys: list[str]) -> None:
     """As on a Mac or on Windows."""
     found = [folded(path) for path in paths(keys, folds=True).values()]
     assert len(set(found)) == len(found)
@@ -54,8 +54,8 @@ def test_nor_do_they_where_case_and_composition_do_not_count(keys: list[str]) ->
 
 
 @given(KEYS, st.booleans())
-def test_every_segment_is_a_name_and_nothing_else(key: str, folds: bool) -> None:  # noqa: FBT001 - drawn
-    """Not empty, not a step up, not absolute, not too long, nothing that steers a terminal."""
+def test_every_segment_is_a_safe_name(key: str, folds: bool) -> None:  # noqa: FBT001 - drawn
+    """Not empty, not a step up, not absolute, not too long, nothing that controls a terminal."""
     for segment in Names(folds=folds).path(key):
         assert segment not in {"", ".", ".."}
         assert "/" not in segment
@@ -89,13 +89,13 @@ def test_every_segment_is_a_name_and_nothing_else(key: str, folds: bool) -> None
         (".hidden.pdf", (".hidden.pdf",)),
     ],
 )
-def test_a_key_is_as_readable_as_it_can_be(key: str, path: tuple[str, ...]) -> None:
-    """Plain names stay as they are."""
+def test_a_key_stays_as_readable_as_possible(key: str, path: tuple[str, ...]) -> None:
+    """Plain names are unchanged."""
     assert Names().path(key) == path
 
 
-def test_a_folder_gives_way_to_the_file_of_its_name() -> None:
-    """S3 knows no folders, and has both."""
+def test_a_folder_is_renamed_for_the_file_of_its_name() -> None:
+    """S3 has no folders, so both may exist."""
     found = paths(["x.pdf", "x.pdf-old", "x.pdf/a/b.pdf", "x.pdf/a", "x/y.pdf"])
     assert found["x.pdf"] == ("x.pdf",)
     assert found["x.pdf/a"] == ("x.pdf%d", "a")
@@ -104,7 +104,7 @@ def test_a_folder_gives_way_to_the_file_of_its_name() -> None:
 
 
 def test_a_long_name_keeps_its_ending() -> None:
-    """The viewer goes by it."""
+    """Viewers are chosen by it."""
     (name,) = Names().path("n" * 1000 + ".pdf")
     assert name.endswith(".pdf")
     assert name.startswith("nnn")

@@ -1,4 +1,4 @@
-"""Manifests are read as one, whatever the order of their lines."""
+"""Several manifests are read as one, whatever the order of their lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.manifest_lines import line, url
 
 
 def keys(*named: Path | str, **more: Any) -> list[str]:
-    """Return the keys of manifests, as one."""
+    """Return the keys of some manifests read as one."""
     with joined([str(each) for each in named], lambda: None, **more) as (_, entries):  # type: ignore[arg-type, return-value]
         return [entry.key for entry in entries]
 
@@ -33,12 +33,12 @@ def written(path: Path, *keys_of: str) -> Path:
 
 
 def open_files() -> int:
-    """Return how many this process has."""
+    """Return the number of files that this process has open."""
     return len([*Path("/dev/fd").iterdir()])
 
 
 def test_lines_in_any_order_are_sorted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In runs that fit into memory; the order of S3 is that of UTF-8, astral letters last."""
+    """In runs that fit into memory; S3's order is that of UTF-8, with astral letters last."""
     monkeypatch.setattr(sorted_runs, "RUN", 3)
     mixed = ["d", "\U0001f600", "b", "a/é", "\uffff", "c", 'q"uote', "a"]
     assert keys(written(tmp_path / "m", *mixed)) == sorted(mixed)
@@ -47,7 +47,7 @@ def test_lines_in_any_order_are_sorted(tmp_path: Path, monkeypatch: pytest.Monke
 def test_lines_in_any_order_need_one_more_file_whatever_their_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file a run was more than macOS lets a process open, from 12 million lines on."""
+    """One file a run was more than macOS lets a process open, from 12 million lines on."""
     monkeypatch.setattr(sorted_runs, "RUN", 1)
     before, manifest = open_files(), written(tmp_path / "m", *(f"{n:02}" for n in range(60, 0, -1)))
     with joined([str(manifest)], lambda: None) as (_, entries):  # type: ignore[arg-type, return-value]
@@ -55,8 +55,8 @@ def test_lines_in_any_order_need_one_more_file_whatever_their_number(
         assert open_files() == before + 2
 
 
-def test_more_manifests_than_a_process_may_open_at_first_are_joined(tmp_path: Path) -> None:
-    """As of a year, a day each; the limit that the process may give itself is higher."""
+def test_more_manifests_than_the_first_limit_of_open_files_are_joined(tmp_path: Path) -> None:
+    """For example one a day for a year; the process may raise its own limit."""
     manifests = [written(tmp_path / f"{n:03}", f"{n:03}b", f"{n:03}a") for n in range(100)]
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
@@ -68,7 +68,7 @@ def test_more_manifests_than_a_process_may_open_at_first_are_joined(tmp_path: Pa
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no file that is always full")
 def test_a_disk_without_room_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of what is written elsewhere, where there may be room."""
+    """Instead of the output's disk, which may have room."""
     monkeypatch.setattr("tempfile.TemporaryFile", partial(Path("/dev/full").open, "w+b"))
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("a"))))
     for manifest in (str(written(tmp_path / "m", "b", "a")), "-"):
@@ -76,8 +76,8 @@ def test_a_disk_without_room_for_temporary_files_is_named(tmp_path: Path, monkey
             keys(manifest)
 
 
-def test_files_that_were_joined_are_one_manifest(tmp_path: Path) -> None:
-    """Behind each other in a file, or as arguments, plain and gzip."""
+def test_concatenated_files_are_one_manifest(tmp_path: Path) -> None:
+    """Concatenated in a file, or as arguments, plain and gzip."""
     one, two = written(tmp_path / "1", "b", "d"), tmp_path / "2"
     two.write_bytes(gzip.compress(line("a") + line("c")))
     assert keys(one, two) == ["a", "b", "c", "d"]
@@ -85,7 +85,7 @@ def test_files_that_were_joined_are_one_manifest(tmp_path: Path) -> None:
     assert keys(tmp_path / "3") == ["a", "c", "x"]
 
 
-def test_of_two_links_to_a_key_the_one_that_works_longer_counts(tmp_path: Path) -> None:
+def test_the_longer_lived_of_two_links_to_a_key_counts(tmp_path: Path) -> None:
     """As after a refresh."""
     short, long = url("a"), url("a").replace("Expires=900", "Expires=9000")
     for first, second in ((short, long), (long, short)):
@@ -95,8 +95,8 @@ def test_of_two_links_to_a_key_the_one_that_works_longer_counts(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("order", ["aba", "bab", "aab", "abb"])
-def test_a_key_comes_once_wherever_its_lines_lie(tmp_path: Path, order: str) -> None:
-    """Next to each other or not, however their JSON is spaced."""
+def test_a_key_comes_once_wherever_its_lines_are(tmp_path: Path, order: str) -> None:
+    """Adjacent or not, however their JSON is spaced."""
     lines = b"".join(line(key) for key in order)
     for each in (lines, lines.replace(b": ", b":").replace(b", ", b",")):
         (tmp_path / "m").write_bytes(each)
@@ -104,7 +104,7 @@ def test_a_key_comes_once_wherever_its_lines_lie(tmp_path: Path, order: str) -> 
 
 
 def test_lines_are_counted_however_their_json_is_spaced(tmp_path: Path) -> None:
-    """A download is as wide as it has files, and its progress counts to their bytes."""
+    """The progress of a download has the number of files, and the bytes read."""
     for size in (b"12", b"null"):
         sized = b'{"key":"a","size":%b,"url":"https://x/a"}\n{"key":"b","size":%b,"url":"https://x/b"}\n' % (size, size)
         (tmp_path / "m").write_bytes(sized)
@@ -113,21 +113,21 @@ def test_lines_are_counted_however_their_json_is_spaced(tmp_path: Path) -> None:
 
 
 def test_a_line_that_names_two_keys_is_refused(tmp_path: Path) -> None:
-    """JSON lets a name come twice: one key would be put in order, and the file of another written over."""
+    """JSON allows a repeated name: one key would be sorted, and the file of the other overwritten."""
     two = b'{"key": "%b", "key": "x", "url": "https://x/x"}\n'
     (tmp_path / "m").write_bytes(line("a") + two % b"y" + two.replace(b'"x"', b'"b"') % b"z")
     with pytest.raises(CommandError, match="line 3 of the manifest names two keys"):
         keys(tmp_path / "m")
 
 
-def test_standard_input_is_a_manifest_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a pipe gives it."""
+def test_standard_input_may_be_a_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a pipe."""
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(line("b") + line("a"))))
     assert keys("-") == ["a", "b"]
 
 
-def test_the_bytes_that_are_to_come_are_known_before_the_first(tmp_path: Path) -> None:
-    """Of the chosen keys; not where a line does not tell its own."""
+def test_the_total_size_is_known_before_the_first_byte(tmp_path: Path) -> None:
+    """Of the chosen keys; unknown if a line lacks its size."""
     lines = [json.dumps({"key": key, "size": 5, "url": url(key)}) + "\n" for key in "abc"]
     (tmp_path / "m").write_text("".join(lines))
     with joined([str(tmp_path / "m")], lambda: None, lambda key: key != "b") as (found, _):  # type: ignore[arg-type, return-value]
@@ -136,8 +136,8 @@ def test_the_bytes_that_are_to_come_are_known_before_the_first(tmp_path: Path) -
         assert (found.count, found.size) == (4, None)
 
 
-def test_a_line_that_is_none_is_told_by_its_number(tmp_path: Path) -> None:
-    """Without its content, which may hold a link."""
+def test_an_invalid_line_is_reported_by_its_number(tmp_path: Path) -> None:
+    """Without its content, which may have a link."""
     (tmp_path / "m").write_bytes(line("a") + b"garbage\n")
     with pytest.raises(CommandError, match="^line 2 of the manifest is not JSON: verify shows all$"):
         keys(tmp_path / "m")
@@ -156,7 +156,7 @@ def test_a_line_that_is_none_is_told_by_its_number(tmp_path: Path) -> None:
         (["--exclude", "*", "--include=2026/*", "--exclude", "*/x/*"], "2026/a.pdf"),
     ],
 )
-def test_the_last_pattern_that_fits_decides(arguments: list[str], taken: str) -> None:
+def test_the_last_matching_pattern_decides(arguments: list[str], taken: str) -> None:
     """As in the AWS CLI."""
     values: dict[str, list[str]] = {"--include": [], "--exclude": []}
     words = " ".join(arguments).replace("=", " ").split()
@@ -166,8 +166,8 @@ def test_the_last_pattern_that_fits_decides(arguments: list[str], taken: str) ->
     assert [key for key in ("2025/a.pdf", "2026/a.pdf", "2026/x/b.txt") if patterns.take(key)] == taken.split()
 
 
-def test_of_several_manifests_the_damaged_one_is_named(tmp_path: Path) -> None:
-    """Of one alone there is nothing to tell apart."""
+def test_the_damaged_one_of_several_manifests_is_named(tmp_path: Path) -> None:
+    """A single one needs no name."""
     whole, text, cut = (tmp_path / name for name in ("a.jsonl", "b.jsonl", "c.gz"))
     written(whole, "a", "b")
     text.write_text("hello\n")

@@ -1,4 +1,4 @@
-"""The limit of bytes a second is read as rclone's."""
+"""The limit of bytes a second is written as in rclone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from presign_siblings.manifests.pace import Pace, rate
         ("1MiB", 1 << 20),
     ],
 )
-def test_a_rate_is_written_as_for_rclone(written: str, bytes_a_second: float) -> None:
-    """Without a unit it counts KiB."""
+def test_a_rate_is_read_as_in_rclone(written: str, bytes_a_second: float) -> None:
+    """Without a unit it is in KiB."""
     assert rate(written) == bytes_a_second
 
 
-def test_off_is_no_limit_and_anything_else_no_rate() -> None:
-    """A rate of nothing would never end."""
+def test_off_is_no_limit_and_an_invalid_rate_is_refused() -> None:
+    """A rate of zero would never end."""
     assert rate("off") is rate("0") is None
     for wrong in ("", "fast", "-1M", "10X", "0.0001B"):
         with pytest.raises(ValueError, match="is not a rate"):
@@ -32,7 +32,7 @@ def test_off_is_no_limit_and_anything_else_no_rate() -> None:
 
 
 def test_threads_share_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each waits until the bytes of all have had their time."""
+    """Each waits until the bytes of all threads have had their time."""
     waited: list[float] = []
     monkeypatch.setattr("time.monotonic", lambda: 100.0)
     monkeypatch.setattr("time.sleep", waited.append)

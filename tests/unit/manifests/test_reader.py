@@ -1,4 +1,4 @@
-"""Manifests are read line by line, from wherever they lie, and what is wrong is told without what stands there."""
+"""Manifests are read line by line from any place, and an invalid line is reported without its content."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def keys(entries: Iterable[Entry]) -> list[str]:
-    """Return their keys."""
+    """Return the keys of some entries."""
     return [entry.key for entry in entries]
 
 
-def test_plain_and_gzip_are_told_apart_by_their_bytes(tmp_path: Path) -> None:
-    """Whatever the file is called."""
+def test_plain_and_gzip_are_distinguished_by_their_bytes(tmp_path: Path) -> None:
+    """Whatever the file's name."""
     body = b"".join(map(line, ("a.pdf", "b.pdf")))
     for written in (body, gzip.compress(body)):
         path = tmp_path / "manifest"
@@ -39,7 +39,7 @@ def test_plain_and_gzip_are_told_apart_by_their_bytes(tmp_path: Path) -> None:
 
 
 def test_an_empty_manifest_has_no_entry() -> None:
-    """A prefix without PDFs."""
+    """Of a prefix without PDFs."""
     assert keys(reader.entries(stream(b""))) == []
     assert keys(reader.entries(stream(gzip.compress(b"")))) == []
 
@@ -65,24 +65,24 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (line("\U0001f4c8") + line("\ue000"), "out of order"),
     ],
 )
-def test_a_line_that_is_wrong_is_named_by_its_number(body: bytes, why: str) -> None:
-    """And by nothing that stands in it: that may be a URL."""
+def test_a_wrong_line_is_named_by_its_number(body: bytes, why: str) -> None:
+    """And without its content, which may be a URL."""
     with pytest.raises(CommandError, match=why) as raised:
         keys(reader.entries(stream(body)))
     assert "X-Amz" not in str(raised.value)
 
 
 @pytest.mark.parametrize("cut", [1, 12, 200])
-def test_a_gzip_stream_that_is_cut_off_is_no_manifest(cut: int) -> None:
-    """However much of it is there; its end would look like the manifest's."""
+def test_a_truncated_gzip_stream_is_refused(cut: int) -> None:
+    """However much of it is read; its end would look like the manifest's."""
     body = gzip.compress(b"".join(line(f"{number:05}.pdf") for number in range(300)))
     with pytest.raises(CommandError, match="damaged"):
         keys(reader.entries(stream(body[:-cut])))
 
 
 @pytest.mark.parametrize("body", [line("a") + line("b")[:-1], b"\n" + line("a") + b"\r\n \n" + line("b") + b"\n"])
-def test_a_manifest_that_was_edited_or_pasted_is_one(body: bytes) -> None:
-    """An editor, or a terminal, leaves out the last line break, or adds blank lines."""
+def test_a_manifest_that_was_edited_or_pasted_is_accepted(body: bytes) -> None:
+    """An editor, or a terminal, omits the last line break, or adds blank lines."""
     for written in (body, gzip.compress(body)):
         assert keys(reader.entries(stream(written))) == ["a", "b"]
         reading = Reading(0, random.Random(0))
@@ -93,28 +93,28 @@ def test_a_manifest_that_was_edited_or_pasted_is_one(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [line("a.pdf"), line("a.pdf")[:-1]])
-def test_a_download_that_breaks_off_is_no_manifest(body: bytes) -> None:
-    """A plain one would be short of lines, and look whole."""
+def test_a_truncated_download_is_refused(body: bytes) -> None:
+    """A plain manifest would lack lines, and look complete."""
     with pytest.raises(CommandError, match="broke off after"):
         keys(reader.entries(stream(body, size=len(body) + 1)))
 
 
-def test_a_file_that_is_missing_while_a_manifest_is_read_is_not_the_manifest(tmp_path: Path) -> None:
-    """A command that could not find a file of its own said that the manifest was not there."""
+def test_an_error_about_another_file_is_not_a_missing_manifest(tmp_path: Path) -> None:
+    """A command that could not find a file of its own reported the manifest as missing."""
     path = tmp_path / "manifest.jsonl"
     path.write_bytes(b"")
     with pytest.raises(FileNotFoundError, match="page"), reader.opened(path, lambda: pytest.fail("no S3 is needed")):
         raise FileNotFoundError("page.html")
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With the exit code of its kind."""
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """With the exit code for it."""
     with pytest.raises(NotFoundError, match=r"no file .*nowhere"), reader.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
         pass
 
 
-def test_places_are_told_apart_by_how_they_begin() -> None:
-    """A key is not decoded, a path may hold anything."""
+def test_places_are_distinguished_by_their_beginning() -> None:
+    """A key is not decoded; a path may have any characters."""
     assert place("s3://reports/a%20b?") == S3Place("reports", "a%20b?")
     assert place("https://x/y") == "https://x/y"
     assert place("s3/reports") == Path("s3/reports")
@@ -122,15 +122,15 @@ def test_places_are_told_apart_by_how_they_begin() -> None:
         place("s3:///key")
 
 
-def test_a_url_is_shown_without_what_makes_it_a_credential() -> None:
+def test_a_url_is_shown_without_its_credential() -> None:
     """No query, no user."""
     assert shown(f"https://me:secret@host/a?{QUERY}") == "https://host/a"
     assert shown("s3://reports/a?b") == "s3://reports/a?b"
 
 
 @pytest.mark.parametrize("written", [" https://host/a?{}", "<https://host/a?{}>", "host/a?{}", "HTTPS://host/a?{}"])
-def test_a_link_that_was_not_copied_as_it_is_is_shown_without_its_query(written: str, tmp_path: Path) -> None:
-    """It was taken for the name of a file, which the message told as it is; a file of such a name is read."""
+def test_a_badly_copied_link_is_shown_without_its_query(written: str, tmp_path: Path) -> None:
+    """It was taken as a file name, which the message showed whole; an existing file of such a name is read."""
     with pytest.raises(WrongUseError, match="begins with https://") as refused:
         place(written.format(QUERY))
     assert "X-Amz" not in str(refused.value)
@@ -150,24 +150,24 @@ def test_a_link_that_was_not_copied_as_it_is_is_shown_without_its_query(written:
         f"http://{'a' * 70}/",
     ],
 )
-def test_a_manifests_url_that_is_broken_is_told_without_its_query(address: str) -> None:
+def test_a_broken_url_of_a_manifest_is_reported_without_its_query(address: str) -> None:
     """As a mail breaks it: the error of urllib has the whole URL, and was a traceback."""
     with pytest.raises(WrongUseError, match="is it whole, and on one line") as refused:
         reader.opened(f"{address}?{QUERY}", MagicMock()).__enter__()
     assert "X-Amz" not in str(refused.value)
 
 
-def test_a_manifests_url_where_nobody_answers_is_told_with_what_can_be_done() -> None:
-    """No option that names an endpoint of AWS leads elsewhere."""
+def test_an_unreachable_url_of_a_manifest_is_reported_with_the_next_step() -> None:
+    """No option that sets an endpoint of AWS can help."""
     with (
-        pytest.raises(CommandError, match="nothing listens there; check the URL and the network$"),
+        pytest.raises(CommandError, match="no server listens there; check the URL and the network$"),
         reader.opened("http://127.0.0.1:1/m?X-Amz-Signature=0", lambda: cast("Any", None)),
     ):
         pass
 
 
-def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
-    """Without quotes it ends at its first &, and its signature goes to nobody."""
+def test_a_url_cut_by_the_shell_is_recognised() -> None:
+    """Without quotes it ends at its first &, and lacks its signature."""
     with serving() as web:
         web.serve("/m", Answer(status=403))
         with pytest.raises(CommandError, match="answered 403; .* in quotes, or the shell cuts it"):
@@ -175,7 +175,7 @@ def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "words", "told"),
+    ("status", "code", "words", "reason"),
     [
         (403, "SignatureDoesNotMatch", "no match", "SignatureDoesNotMatch .* the link was changed on its way"),
         (403, "AccessDenied", "Request has expired", "AccessDenied .* the link has expired"),
@@ -183,20 +183,20 @@ def test_a_url_that_the_shell_has_cut_is_told_as_such() -> None:
         (403, "", "", "HTTP 403; a presigned URL dies with its expiry or its session"),
     ],
 )
-def test_a_manifests_url_that_is_refused_is_told_with_the_stores_code(
-    status: int, code: str, words: str, told: str
+def test_a_refused_url_of_a_manifest_is_reported_with_the_stores_code(
+    status: int, code: str, words: str, reason: str
 ) -> None:
-    """A mail had cut the link, or added to it, and the message spoke of its expiry alone."""
+    """A mail had cut the link, or extended it, and the message mentioned only its expiry."""
     body = f"<Error><Code>{code}</Code><Message>{words}</Message></Error>".encode() if code else b""
     with serving() as web:
         url = web.serve("/m", Answer(body, status=status))
-        with pytest.raises(CommandError, match=f"/m answered {told}") as refused:
+        with pytest.raises(CommandError, match=f"/m answered {reason}") as refused:
             reader.opened(f"{url}?{QUERY}", MagicMock()).__enter__()
     assert "X-Amz" not in str(refused.value)
 
 
-def test_a_server_that_tells_a_length_that_is_none_is_read_to_its_end() -> None:
-    """Python's own client passes over such a header; ours ended with a traceback."""
+def test_a_manifest_with_an_invalid_content_length_is_read_to_its_end() -> None:
+    """Python's own client ignores such a header; ours ended with a traceback."""
     with serving() as web:
         url = web.serve("/m", Answer(line("a"), headers={"Content-Length": "many"}))
         with reader.opened(url, MagicMock()) as opened:
@@ -204,7 +204,7 @@ def test_a_server_that_tells_a_length_that_is_none_is_read_to_its_end() -> None:
             assert opened.size is None
 
 
-def test_a_bucket_alone_is_no_manifest() -> None:
-    """boto3 tells a parameter of its own."""
+def test_a_bucket_alone_is_refused() -> None:
+    """boto3 would name a parameter of its own."""
     with pytest.raises(WrongUseError, match="s3://reports/ names no manifest"):
         reader.opened(S3Place("reports", ""), MagicMock()).__enter__()

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next request, and let go when a download ends."""
+"""Connections are kept for the next request, and closed when a download ends."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_a_connection_that_is_made_while_all_are_stopped_is_cut_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else the download waits for its answer, for a minute after Ctrl-C."""
+def test_a_connection_opened_during_a_stop_is_closed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the download waits for its answer, for a minute after Ctrl-C."""
     requests = Requests()
 
     class Made:

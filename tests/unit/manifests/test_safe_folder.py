@@ -27,8 +27,8 @@ def write(folder: Folder, *segments: str, body: bytes = b"%PDF") -> None:
     place.appear()
 
 
-def test_a_file_appears_with_the_folders_to_it(tmp_path: Path) -> None:
-    """Whole, and with nothing beside it."""
+def test_a_file_appears_with_its_parent_folders(tmp_path: Path) -> None:
+    """Complete, and with nothing beside it."""
     with Folder(tmp_path / "new" / "pdfs") as folder:
         write(folder, "2026", "04", "a.pdf")
         assert folder.place(("2026", "04", "a.pdf")).size() == 4
@@ -36,8 +36,8 @@ def test_a_file_appears_with_the_folders_to_it(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "new" / "pdfs" / "2026" / "04").iterdir()] == ["a.pdf"]
 
 
-def test_a_folder_that_is_removed_meanwhile_is_made_again(tmp_path: Path) -> None:
-    """It is kept open from file to file; those that were about to be written into it fail."""
+def test_a_folder_removed_in_between_is_created_again(tmp_path: Path) -> None:
+    """It stays open from file to file; the files about to be written into it fail."""
     with Folder(tmp_path) as folder:
         write(folder, "2026", "a.pdf")
         shutil.rmtree(tmp_path / "2026")
@@ -47,8 +47,8 @@ def test_a_folder_that_is_removed_meanwhile_is_made_again(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "2026").iterdir()] == ["c.pdf"]
 
 
-def test_what_was_begun_is_forgotten(tmp_path: Path) -> None:
-    """An interrupted file leaves nothing."""
+def test_an_unfinished_file_is_removed(tmp_path: Path) -> None:
+    """An interrupted download leaves nothing."""
     with Folder(tmp_path) as folder:
         place = folder.place(("a.pdf",))
         os.close(place.open()[0])
@@ -58,8 +58,8 @@ def test_what_was_begun_is_forgotten(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_link_to_a_folder_leads_nowhere(tmp_path: Path) -> None:
-    """Whoever put it there: it may lead out."""
+def test_a_link_to_a_folder_is_not_followed(tmp_path: Path) -> None:
+    """Whoever made it: it may lead elsewhere."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (tmp_path / "pdfs").mkdir()
@@ -69,8 +69,8 @@ def test_a_link_to_a_folder_leads_nowhere(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
-def test_a_link_in_the_place_of_a_file_leads_nowhere(tmp_path: Path) -> None:
-    """Neither its target nor the link is changed; nor is a link under the name of what is written first."""
+def test_a_link_in_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+    """Neither its target nor the link is changed; nor is a link under the name of the unfinished file."""
     target = tmp_path / "target"
     target.write_bytes(b"mine")
     (tmp_path / "pdfs").mkdir()
@@ -88,8 +88,8 @@ def test_a_link_in_the_place_of_a_file_leads_nowhere(tmp_path: Path) -> None:
     assert target.read_bytes() == b"mine"
 
 
-def test_a_file_in_the_place_of_a_folder_is_left_alone(tmp_path: Path) -> None:
-    """It is not ours."""
+def test_a_file_in_place_of_a_folder_is_left_alone(tmp_path: Path) -> None:
+    """It is not from this download."""
     (tmp_path / "2026").write_bytes(b"mine")
     with Folder(tmp_path) as folder, pytest.raises(StrangerError):
         write(folder, "2026", "a.pdf")
@@ -97,7 +97,7 @@ def test_a_file_in_the_place_of_a_folder_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
-    """An operator has named it."""
+    """The operator has named it."""
     (tmp_path / "real").mkdir()
     (tmp_path / "pdfs").symlink_to(tmp_path / "real")
     with Folder(tmp_path / "pdfs") as folder:
@@ -105,32 +105,32 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "a.pdf").read_bytes() == b"%PDF"
 
 
-def test_a_file_is_no_folder(tmp_path: Path) -> None:
-    """And is not replaced by one."""
+def test_a_file_as_destination_is_refused(tmp_path: Path) -> None:
+    """A folder does not replace it."""
     (tmp_path / "pdfs").write_bytes(b"mine")
     with pytest.raises(WrongUseError, match="not a folder"), Folder(tmp_path / "pdfs"):
         pass
 
 
-def test_a_file_system_that_tells_case_apart_is_known_as_one(tmp_path: Path) -> None:
-    """And the probe is gone after."""
+def test_a_file_system_with_case_is_recognised(tmp_path: Path) -> None:
+    """The probe leaves no file."""
     (tmp_path / "x").touch()
-    tells = not (tmp_path / "X").exists()
+    distinguishes = not (tmp_path / "X").exists()
     with Folder(tmp_path) as folder:
-        assert folder.folds is not tells
+        assert folder.folds is not distinguishes
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_folder_takes_one_download_at_a_time(tmp_path: Path) -> None:
-    """Two write the unfinished files of the same names: most of them failed, and one could appear with a hole."""
+    """Two would write unfinished files of the same names: most failed, and one could appear with a hole."""
     with Folder(tmp_path), pytest.raises(UnfinishedError, match=f"works in {tmp_path}"), Folder(tmp_path):
         pass
     with Folder(tmp_path) as folder:
         write(folder, "a.pdf")
 
 
-def test_a_file_system_without_locks_takes_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """NFS locks only what is open for writing, which no folder is."""
+def test_a_file_system_without_locks_accepts_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NFS locks only files open for writing, and a folder never is."""
 
     def refuse(*_: int) -> None:
         raise OSError(errno.EBADF, "Bad file descriptor")
@@ -140,8 +140,8 @@ def test_a_file_system_without_locks_takes_a_download(tmp_path: Path, monkeypatc
         write(folder, "a.pdf")
 
 
-def test_a_folder_that_takes_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not the file that the download tries first, of which nobody knows."""
+def test_a_folder_that_accepts_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not the probe file of the download, which means nothing to the operator."""
     open_ = os.open
 
     def refuse(path: str, *more: int, dir_fd: int | None = None) -> int:

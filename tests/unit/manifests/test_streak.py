@@ -1,4 +1,4 @@
-"""Many links that are refused for one reason say something of those to come."""
+"""Many refusals for one reason predict those of the remaining links."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from presign_siblings.manifests.streak import ARCHIVED, Streak
 
 
 @pytest.mark.parametrize(("code", "length"), [("ExpiredToken", Streak.LINKS), (ARCHIVED, Streak.OBJECTS)])
-def test_equal_refusals_in_a_row_end_the_tries_for_good(code: str, length: int) -> None:
-    """What was under way then, and comes or is refused otherwise, changes nothing."""
+def test_equal_refusals_in_a_row_end_the_download_for_good(code: str, length: int) -> None:
+    """Requests already under way change nothing, whether they succeed or are refused for another reason."""
     streak, patient = Streak(), Streak(patient=True)
     for _ in range(length):
         assert not streak.is_hopeless
@@ -22,8 +22,8 @@ def test_equal_refusals_in_a_row_end_the_tries_for_good(code: str, length: int) 
     assert not patient.is_hopeless
 
 
-def test_an_object_that_comes_or_another_refusal_begins_a_new_row() -> None:
-    """Links as such are not dead then."""
+def test_a_success_or_another_refusal_starts_a_new_row() -> None:
+    """The links as such still work."""
     for interrupt in (Streak.came, lambda streak: streak.refused("NoSuchKey")):
         streak = Streak()
         for _ in range(Streak.LINKS - 1):

@@ -1,4 +1,4 @@
-"""Files that wait for their answers cost no thread, and none waits for another."""
+"""Files that wait for their answers need no thread, and no file waits for another."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.turns import Steps
 
-PATIENCE = 60.0  # seconds within which all must have come, on however busy a machine
+PATIENCE = 60.0  # seconds within which all must finish, even on a busy machine
 
 
 class Pair:
-    """Two ends of a connection; what comes at ours is waited for."""
+    """Two ends of a connection; the test waits for bytes at our end."""
 
     def __init__(self, seconds: float = PATIENCE) -> None:
         self.ours, self.theirs = socket.socketpair()
@@ -41,7 +41,7 @@ class Pair:
 
 @pytest.fixture
 def paired() -> Iterator[Callable[..., Pair]]:
-    """Make pairs, and close them."""
+    """Make pairs, and close them at the end."""
     made = list[Pair]()
 
     def make(seconds: float = PATIENCE) -> Pair:
@@ -67,8 +67,8 @@ def work(
     return one
 
 
-def test_what_has_come_first_is_done_first(paired: Callable[..., Pair]) -> None:
-    """In two threads, eight at once; half an answer is none."""
+def test_the_first_answer_is_processed_first(paired: Callable[..., Pair]) -> None:
+    """In two threads, eight at once; a partial answer does not count."""
     pairs, done = [paired() for _ in range(8)], list[int]()
 
     def answer() -> None:
@@ -86,8 +86,8 @@ def test_what_has_come_first_is_done_first(paired: Callable[..., Pair]) -> None:
     assert done == [6, 4, 2, 0, 1, 3, 5, 7]
 
 
-def test_whoever_is_away_keeps_nobody_waiting(paired: Callable[..., Pair]) -> None:
-    """As with the bytes of a large file: another thread goes on with the small ones meanwhile."""
+def test_a_thread_with_long_work_holds_up_no_other(paired: Callable[..., Pair]) -> None:
+    """As with the bytes of a large file: another thread continues with the small files."""
     pairs, done, rest_is_done = [paired() for _ in range(6)], list[int](), threading.Event()
     for each in pairs:
         each.theirs.send(b".")
@@ -105,7 +105,7 @@ def test_whoever_is_away_keeps_nobody_waiting(paired: Callable[..., Pair]) -> No
 
 
 def test_an_item_whose_time_is_over_continues_while_others_are_answered(paired: Callable[..., Pair]) -> None:
-    """Then it finds out by itself that nothing came."""
+    """It then finds by itself that nothing arrived."""
     pairs, done = [paired(0.05), *(paired() for _ in range(3))], list[int]()
 
     def answer_in_drops() -> None:
@@ -125,10 +125,10 @@ def test_an_item_whose_time_is_over_continues_while_others_are_answered(paired: 
 
 
 @pytest.mark.parametrize("most", [2, 1, 0])
-def test_all_is_done_by_as_many_threads_as_the_system_gives(
+def test_all_items_are_processed_by_as_many_threads_as_the_system_allows(
     most: int, paired: Callable[..., Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A container limits them, or the memory does; where it gives none, the caller's own does all."""
+    """Containers and memory limit them; without any new thread, the calling one does all the work."""
     pairs, done, looked, begun = [paired() for _ in range(4)], list[int](), list[int](), list[None]()
     start = threading.Thread.start
 
@@ -148,8 +148,8 @@ def test_all_is_done_by_as_many_threads_as_the_system_gives(
 
 
 @pytest.mark.parametrize("concurrency", [1, 3])
-def test_an_error_ends_all(concurrency: int, paired: Callable[..., Pair]) -> None:
-    """Those that wait are woken by ``stop``; nothing new begins."""
+def test_an_error_ends_all_threads(concurrency: int, paired: Callable[..., Pair]) -> None:
+    """``stop`` wakes the waiting ones; nothing new begins."""
     pairs, done = [paired() for _ in range(20)], list[int]()
     for each in pairs[:3]:
         each.theirs.send(b".")
@@ -167,8 +167,8 @@ def test_an_error_ends_all(concurrency: int, paired: Callable[..., Pair]) -> Non
     assert len(done) < 2 * concurrency + 2
 
 
-def test_steps_are_done_at_once_where_nobody_waits_for_them(paired: Callable[..., Pair]) -> None:
-    """What they return is their result."""
+def test_steps_run_at_once_where_nothing_waits(paired: Callable[..., Pair]) -> None:
+    """Their return value is the result."""
 
     def steps() -> Steps[int]:
         yield paired()

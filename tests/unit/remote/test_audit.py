@@ -19,7 +19,7 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     import pytest
 
-# As AWS documents a record of a presigned GetObject, its lengths cut.
+# A record of a presigned GetObject as AWS documents it, with shortened values.
 RECORD: dict[str, Any] = {
     "eventVersion": "1.09",
     "userIdentity": {
@@ -40,7 +40,7 @@ SIGNED_REQUEST = RECORD | {"additionalEventData": {"AuthenticationMethod": "Auth
 
 
 class Logs:
-    """A log group with records; it notes what is asked for."""
+    """A log group with records, and the last request to it."""
 
     def __init__(self, *records: dict[str, Any]) -> None:
         self.records, self.asked = records, dict[str, Any]()
@@ -55,8 +55,8 @@ class Logs:
         return SimpleNamespace(paginate=paginate)
 
 
-def test_a_use_of_a_url_is_told_and_a_signed_request_is_not() -> None:
-    """Who has the bucket's own rights is no recipient."""
+def test_a_use_of_a_url_is_shown_and_a_signed_request_is_not() -> None:
+    """A user with rights on the bucket is no recipient."""
     logs: Any = Logs(RECORD, SIGNED_REQUEST, REFUSED)
     used, refused = audit.fetches(logs, "g", NOW - timedelta(days=1), "inbox/2026/")
     assert (used.key, used.address, used.agent, used.size) == ("inbox/2026/may.pdf", "203.0.113.7", "curl/8.5.0", 1024)
@@ -65,17 +65,17 @@ def test_a_use_of_a_url_is_told_and_a_signed_request_is_not() -> None:
     assert list(audit.fetches(logs, "g", NOW, "other/")) == []
 
 
-def test_the_command_prints_lines_and_names_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_prints_lines_and_names_a_missing_log_group(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a reader and for a script."""
     monkeypatch.setattr(console.Terminal, "client", lambda *_: Logs(RECORD))
     assert "203.0.113.7" in CliRunner().invoke(main, ["who", "inbox/"]).stdout
     assert json.loads(CliRunner().invoke(main, ["who", "--json"]).stdout)["key"] == "inbox/2026/may.pdf"
-    told = CliRunner().invoke(main, ["who", "--log-group", "none"])
-    assert (told.exit_code, "presign-siblings-audit.yaml makes it" in told.stderr) == (4, True)
+    result = CliRunner().invoke(main, ["who", "--log-group", "none"])
+    assert (result.exit_code, "presign-siblings-audit.yaml makes it" in result.stderr) == (4, True)
 
 
 def test_a_boundary_bounds_the_role_of_the_audit_too() -> None:
-    """Whoever may make roles with a boundary alone can deploy it."""
+    """An operator who may make roles only with a boundary can deploy it."""
     loaded, boundary = template.load(template.AUDIT), "arn:aws:iam::000000000000:policy/boundary"
     role = {"PermissionsBoundary": loaded["Resources"]["AuditRole"]["Properties"]["PermissionsBoundary"]}
     given = {name: str(each.get("Default", "")) for name, each in loaded["Parameters"].items()}
@@ -84,8 +84,8 @@ def test_a_boundary_bounds_the_role_of_the_audit_too() -> None:
     assert template.Resolver(loaded, given).resolve(role) == {"PermissionsBoundary": boundary}
 
 
-def test_the_trail_records_the_reads_of_one_bucket_alone() -> None:
-    """Each data event is paid for; records outlive the stack."""
+def test_the_trail_records_the_reads_of_one_bucket_only() -> None:
+    """Each data event costs money; the records outlive the stack."""
     resources = template.load(template.AUDIT)["Resources"]
     (selector,) = resources["AuditTrail"]["Properties"]["AdvancedEventSelectors"]
     fields = {each["Field"]: each for each in selector["FieldSelectors"]}

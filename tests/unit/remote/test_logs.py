@@ -1,4 +1,4 @@
-"""The desk reads the function's lines: each once, however late it comes, and the course that they tell."""
+"""The command line reads each line of the function once, however late, and derives the course of a chain."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def names(lines: list[logs.Line]) -> list[str]:
     return [each["event"] for each in lines]
 
 
-def test_each_line_comes_once_and_what_is_no_event_never() -> None:
-    """START, END and sosw's own lines are not ours."""
+def test_each_event_line_comes_once_and_no_other_line() -> None:
+    """START, END and sosw's own lines are not events."""
     group = Group(event(1, "START"), event(2, line("start")), event(3, '{"level": "INFO"}'))
     reading = tail(group)
     assert names(reading.new()) == ["start"]
@@ -25,8 +25,8 @@ def test_each_line_comes_once_and_what_is_no_event_never() -> None:
     assert reading.new() == []
 
 
-def test_a_line_that_comes_late_is_not_missed() -> None:
-    """CloudWatch shows a stream's lines seconds after another's that were written later."""
+def test_a_late_line_is_not_missed() -> None:
+    """CloudWatch may show a stream's lines seconds after later lines of another stream."""
     group = Group(event(50, line("handover")))
     reading = tail(group)
     assert names(reading.new()) == ["handover"]
@@ -34,14 +34,14 @@ def test_a_line_that_comes_late_is_not_missed() -> None:
     assert names(reading.new()) == ["start"]
 
 
-def test_two_lines_that_are_the_same_are_two() -> None:
-    """Two events of one millisecond, without the ids that AWS gives."""
+def test_two_identical_lines_are_two() -> None:
+    """Two events of one millisecond, without AWS's ids."""
     same = event(1, line("presign_error"))
     assert names(tail(Group(same, dict(same))).new()) == ["presign_error"] * 2
 
 
-def test_old_lines_are_not_read_again_for_ever() -> None:
-    """A chain of a day has many: each look reads a minute."""
+def test_old_lines_are_not_read_again_and_again() -> None:
+    """A chain of a day has many: each request reads a minute."""
     group = Group(*[event(seconds, line("page")) for seconds in range(0, 600, 10)])
     reading = tail(group)
     assert len(reading.new()) == 60
@@ -51,15 +51,15 @@ def test_old_lines_are_not_read_again_for_ever() -> None:
 
 
 def test_a_function_that_was_never_invoked_has_no_lines() -> None:
-    """Its log group may not be there yet."""
+    """Its log group may not exist yet."""
     group = Group()
     group.missing = True
     assert tail(group).new() == []
 
 
-def test_the_course_of_a_chain() -> None:
-    """Who began, who handed over, who died, who parked."""
-    told = [
+def test_the_hops_of_a_chain_are_derived_from_its_lines() -> None:
+    """Which hop began, handed over, died, or parked."""
+    lines = [
         json.loads(text)
         for text in (
             line("start", 0, request_id="a", job_id="k-1", hop=0, job_key="k"),
@@ -72,19 +72,19 @@ def test_the_course_of_a_chain() -> None:
             line("duplicate", 70, request_id="d"),
         )
     ]
-    first, died, last = logs.course(told)
+    first, died, last = logs.invocations(lines)
     assert (first.hop, first.count, first.end, first.ended) == (0, 20, "handed over", NOW + timedelta(seconds=6))
     assert (died.hop, died.began, died.end) == (1, NOW + timedelta(seconds=7), None)
     assert (last.hop, last.count, last.end, last.why) == (1, 40, "parked", "stopped")
 
 
-def test_lines_of_a_job_are_those_of_all_its_runs() -> None:
-    """An id begins with half of the key."""
+def test_the_lines_of_a_job_are_those_of_all_its_runs() -> None:
+    """A run's id begins with half of the job's key."""
     lines = [{"event": "start", "job_id": "0123456789abcdef-x"}, {"event": "start", "job_id": "0123456789abcdee-x"}]
     assert logs.of_job(lines, "0123456789abcdef" + "f" * 16) == lines[:1]
 
 
-def test_a_line_without_a_time_that_can_be_read_has_none() -> None:
-    """It is shown all the same."""
+def test_a_line_with_an_unreadable_time_has_none() -> None:
+    """It is still shown."""
     assert logs.instant({"timestamp": "yesterday"}) is None
     assert logs.instant({}) is None

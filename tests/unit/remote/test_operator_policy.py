@@ -1,4 +1,4 @@
-"""The policy of whoever operates allows what the desk and the guide do, and nothing else."""
+"""The operator's policy allows the calls of the command line and of the guide, and no others."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def action(service: str, method: str) -> str | None:
 
 
 def of_the_desk() -> Iterator[str]:
-    """Yield the actions of every operation that the desk names: as a method, or to a paginator."""
+    """Yield the actions of every operation that the command line calls: as a method, or by a paginator."""
     for path in (*DESK, REPOSITORY / "processor" / "siblings" / "kill_switch.py"):
         nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         named = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
@@ -52,15 +52,15 @@ def of_the_guide() -> Iterator[str]:
         yield found
 
 
-def test_the_operator_may_do_what_the_desk_and_the_guide_do_and_nothing_else() -> None:
-    """A call that is added is a right that is added."""
+def test_the_operator_may_make_the_calls_of_the_command_line_and_the_guide_alone() -> None:
+    """A new call needs a new right."""
     needed = {*of_the_desk(), *of_the_guide()}
     assert {"dynamodb:Scan", "events:DisableRule", "lambda:InvokeFunction", "sqs:ReceiveMessage"} <= needed
     assert needed | BESIDES == ALLOWED
 
 
-def test_only_what_knows_no_name_is_allowed_everywhere() -> None:
-    """Sorted, each once, no action with a wildcard, and nothing that changes what others have."""
+def test_only_actions_without_resource_names_are_allowed_on_all_resources() -> None:
+    """Sorted, each once, no action with a wildcard, and none that changes resources of others."""
     for statement in POLICY["Statement"]:
         actions = statement["Action"]
         assert actions == sorted(set(actions))

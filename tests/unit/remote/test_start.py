@@ -27,7 +27,7 @@ ID = f"{KEY[:16]}-{'0' * 16}"
 
 
 class Functions:
-    """Lambda's client: takes every event."""
+    """Lambda's client, which accepts every event."""
 
     def __init__(self) -> None:
         self.invoked: list[dict[str, Any]] = []
@@ -39,12 +39,12 @@ class Functions:
 
 
 def seen(state: str, **fields: Any) -> JobSnapshot:
-    """Return a job as the desk sees it."""
+    """Return a job as the command line reads it."""
     return JobSnapshot(record_of(state, **fields), NOW)
 
 
 def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[str]:
-    """Return the names of the lines that a follower of ``mine`` gets."""
+    """Return the names of the lines that following the request ``mine`` gives."""
     group = Group(*events)
     started = Started("mine", key, NOW)
     tail = logs.Tail(cast("Any", group), "group", NOW - timedelta(seconds=60))
@@ -52,23 +52,23 @@ def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> 
     return [each["event"] for each in lines]
 
 
-def test_a_parked_job_goes_on_with_its_resume_payload() -> None:
-    """The one that the function itself would have answered."""
+def test_a_parked_job_continues_with_its_resume_payload() -> None:
+    """The payload is that of the function's own answer."""
     parked = seen(PARKED, reason="stopped")
     payload = starting.resume_payload(parked, NOW)
     assert payload["resume"] is True
     assert SiblingPayload.from_payload(payload, OPEN).hop == 3
 
 
-def test_a_lost_job_goes_on_once_its_lease_is_out() -> None:
-    """Before, its holder may still write."""
+def test_a_lost_job_continues_once_its_lease_has_ended() -> None:
+    """Before that, its holder may still write."""
     with pytest.raises(UnfinishedError, match="its lease still has 20 s"):
         starting.resume_payload(seen(HANDED_OVER, lease_until=NOW + timedelta(seconds=20)), NOW)
     assert starting.resume_payload(seen(RUNNING, lease_until=NOW), NOW)["hop"] == 3
 
 
 def test_a_job_that_waits_for_its_state_machine_is_left_to_the_function() -> None:
-    """No lease of an execution that was aborted runs out; the function asks for it, and leaves a live one alone."""
+    """An aborted execution's lease does not end; the function asks for its state, and leaves a live one alone."""
     waiting = seen(FANNED_OUT, lease_until=NOW + timedelta(days=7))
     assert starting.resume_payload(waiting, NOW)["resume"] is True
 
@@ -85,8 +85,8 @@ def test_a_job_that_waits_for_its_state_machine_is_left_to_the_function() -> Non
         {"page": True, "page_title": "April"},
     ],
 )
-def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) -> None:
-    """A payload of hop 0 is no sibling's: the job's own fields are, and it stays the same job, whatever the day."""
+def test_a_job_without_a_checkpoint_continues_by_its_own_fields(fields: dict[str, Any]) -> None:
+    """No sibling has a payload of hop 0: the job's fields make the same job again, on any day."""
     place = run_of(**fields)
     payload = starting.resume_payload(seen(RUNNING, place=place, lease_until=NOW), NOW)
     open_, other = DeploymentSettings.from_environment({}, {}), {"PAGE": "true", "PAGE_TITLE": "May", "PREFIX": "x/"}
@@ -94,8 +94,8 @@ def test_a_job_without_a_checkpoint_goes_on_as_itself(fields: dict[str, Any]) ->
     assert job == place.job
 
 
-def test_a_job_without_a_checkpoint_that_would_be_another_by_now_is_refused() -> None:
-    """The deployment's new default went into it: other links than were asked for, and a wait for the old job's end."""
+def test_a_job_without_a_checkpoint_that_would_now_be_another_is_refused() -> None:
+    """The deployment's new default changed it: the wait was for the old job, and the links were other ones."""
     place = SiblingPayload.first(
         Job.from_event({}, config={}, environment=ENVIRONMENT, deployment=OPEN, now=NOW), ID, NOW
     )
@@ -109,20 +109,20 @@ def test_a_job_without_a_checkpoint_that_would_be_another_by_now_is_refused() ->
 
 
 @pytest.mark.parametrize("reason", [NO_PROGRESS, "SourceRefusedError"])
-def test_a_job_that_has_failed_for_what_may_be_over_goes_on_from_its_last_checkpoint(reason: str) -> None:
-    """An hour without S3, a policy that was wrong; nothing of it was deleted."""
+def test_a_job_that_failed_for_a_passing_reason_continues_from_its_last_checkpoint(reason: str) -> None:
+    """An hour without S3, a wrong policy; nothing of the job was deleted."""
     assert starting.resume_payload(seen(FAILED, reason=reason), NOW)["resume"] is True
 
 
-def test_a_job_whose_checkpoint_is_lost_begins_again() -> None:
-    """The function does that by itself for the payload of its last hop."""
+def test_a_job_whose_checkpoint_is_lost_starts_again() -> None:
+    """The function does so by itself for the payload of its last hop."""
     assert starting.resume_payload(seen(FAILED, reason="checkpoint_lost"), NOW)["hop"] == 3
 
 
-@pytest.mark.parametrize(("state", "told"), [(COMPLETE, "is complete"), (FAILED, "has failed")])
-def test_what_has_ended_for_good_does_not_go_on(state: str, told: str) -> None:
-    """The person is told what to do instead."""
-    with pytest.raises(CommandError, match=told):
+@pytest.mark.parametrize(("state", "reason"), [(COMPLETE, "is complete"), (FAILED, "has failed")])
+def test_a_job_that_has_ended_for_good_is_not_continued(state: str, reason: str) -> None:
+    """The message says what to do instead."""
+    with pytest.raises(CommandError, match=reason):
         starting.resume_payload(seen(state, reason="ArchivedError"), NOW)
 
 
@@ -139,7 +139,7 @@ def test_an_event_that_breaks_a_rule_is_refused_before_anything_is_invoked() -> 
 
 
 def test_a_job_is_followed_through_all_its_hops() -> None:
-    """Others' lines, and those from before, are passed over."""
+    """Lines of other jobs, and from before, are skipped."""
     assert followed(
         event(-2, line("complete", -2, job_id=ID)),
         event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
@@ -151,8 +151,8 @@ def test_a_job_is_followed_through_all_its_hops() -> None:
     ) == ["start", "handover", "failed", "complete"]
 
 
-def test_a_job_that_only_the_function_knows_is_found_by_the_request() -> None:
-    """Where sosw's config row has a say."""
+def test_a_job_with_unknown_fields_is_found_by_its_request() -> None:
+    """Sosw's config row may change its fields."""
     lines = [
         event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
         event(2, line("complete", 2, request_id="second", job_id=ID)),
@@ -161,7 +161,7 @@ def test_a_job_that_only_the_function_knows_is_found_by_the_request() -> None:
 
 
 def test_an_answer_from_the_ledger_ends_the_wait() -> None:
-    """A finished manifest answers at once; a job of another submitter is followed to its end."""
+    """A finished manifest answers at once; another submitter's job is followed to its end."""
     answered = json.loads(line("duplicate", 1, request_id="mine", job_id=ID, verdict="finished"))
     assert followed(event(1, json.dumps(answered))) == ["duplicate"]
     assert starting.outcome(answered) == ("complete", "answered from the ledger")
@@ -169,7 +169,7 @@ def test_an_answer_from_the_ledger_ends_the_wait() -> None:
     assert followed(under_way, event(2, line("parked", 2, job_id=ID))) == ["duplicate", "parked"]
 
 
-def test_what_was_said_before_the_start_is_old() -> None:
+def test_lines_from_before_the_start_do_not_count() -> None:
     """A run that ended a moment ago is not the one that was started."""
     now = datetime.now(UTC)
     group = Group(event((now - NOW).total_seconds(), line("complete", 0, job_id=ID)))
@@ -180,13 +180,13 @@ def test_what_was_said_before_the_start_is_old() -> None:
 
 
 def test_the_start_is_dated_by_lambdas_clock() -> None:
-    """The clock of a laptop may be wrong; the lines are dated by Lambda's."""
+    """A laptop's clock may be wrong; the lines have Lambda's dates."""
     functions = Functions()
     functions.headers = {"date": "Wed, 01 Apr 2026 06:30:15 GMT"}
     assert starting.start(cast("Any", functions), DEPLOYED, {}).at == NOW
 
 
-def test_a_wait_that_ends_before_the_job_says_so() -> None:
+def test_a_wait_that_ends_before_the_job_reports_it() -> None:
     """With an exit code of its own."""
     with pytest.raises(TimedOutError, match="it continues"):
         followed(event(1, line("start", 1, request_id="mine", job_id=ID)))

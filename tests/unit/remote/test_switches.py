@@ -1,4 +1,4 @@
-"""The switches of a function: what starts it, and how that is turned off and on again."""
+"""The rules and schedules that start a function, and how they are turned off and on again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SCHEDULE: dict[str, Any] = {
 
 
 class Aws:
-    """EventBridge, its Scheduler and Lambda, with what a test puts there."""
+    """EventBridge, its Scheduler and Lambda, with the content that a test puts there."""
 
     def __init__(self) -> None:
         self.rules = {f"{ARN}:live": ["nightly", "gone"], ARN: ["old"]}
@@ -79,17 +79,17 @@ class Aws:
 
 
 def client(aws: Aws) -> Any:
-    """Return it as any client."""
+    """Return the fake as a client of any type."""
     return cast("Any", aws)
 
 
 def scheduled(**variables: str) -> Deployed:
-    """Return the function with more in its environment."""
+    """Return the function with additional environment variables."""
     return replace(DEPLOYED, environment={**DEPLOYED.environment, **variables})
 
 
-def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
-    """Rules of its live alias, and schedules, which name their target where nobody can look."""
+def test_the_switches_of_a_function_are_found_under_each_of_its_names() -> None:
+    """Rules of its live alias, and schedules, which no look-up finds by their target."""
     aws, deployed = Aws(), scheduled(LIVE_ALIAS="live", SCHEDULER_SCHEDULES="default/nightly")
     found = switches.switches(client(aws), client(aws), deployed, scheduler=lambda: aws)
     states = {"default/old": False, "default/nightly": True, "schedule:default/nightly": True}
@@ -98,16 +98,16 @@ def test_what_starts_a_function_is_found_under_each_of_its_names() -> None:
     assert {each.name: each.enabled for each in found.mappings} == {"presign": False, "presign:live": True}
 
 
-def test_a_rule_that_hears_how_executions_end_is_no_switch() -> None:
-    """It starts nothing, and the chains do not ask for it."""
+def test_the_rule_for_ended_executions_is_no_switch() -> None:
+    """It starts no job, and the chains do not look it up."""
     aws, deployed = Aws(), scheduled(LIVE_ALIAS="live", STATE_MACHINE_ARN="arn:machine")
     aws.patterns["nightly"] = {"EventPattern": '{"detail": {"stateMachineArn": ["arn:machine"]}}'}
     found = switches.switches(client(aws), client(aws), deployed)
     assert [rule.name for rule in found.rules] == ["default/old"]
 
 
-def test_only_what_is_the_other_way_is_turned() -> None:
-    """A rule that somebody had disabled before stays for him to enable."""
+def test_only_switches_in_the_other_state_are_turned() -> None:
+    """A rule that an operator disabled before stays disabled."""
     aws = Aws()
     rules = [Rule("default/nightly", enabled=True), Rule("default/old", enabled=False)]
     assert switches.turn(client(aws), rules, on=False) == rules[:1]
@@ -117,23 +117,23 @@ def test_only_what_is_the_other_way_is_turned() -> None:
 
 
 def test_a_schedule_keeps_all_but_its_state() -> None:
-    """UpdateSchedule replaces the whole of it, and takes nothing that is only read."""
+    """UpdateSchedule replaces the whole schedule, and refuses its read-only fields."""
     aws = Aws()
     switches.turn(client(aws), [Rule("schedule:default/nightly", enabled=True)], on=False, scheduler=lambda: aws)
     kept = ("Name", "GroupName", "ScheduleExpression", "FlexibleTimeWindow", "Target")
     assert aws.schedules["nightly"] == {**{name: SCHEDULE[name] for name in kept}, "State": "DISABLED"}
 
 
-def test_a_function_is_taken_under_its_live_alias_unless_another_is_named() -> None:
-    """So a job that an operator starts runs the same version as the schedule's."""
+def test_a_function_is_used_under_its_live_alias_unless_another_is_named() -> None:
+    """So an operator's job runs the same version as the schedule's."""
     aws = client(Aws())
     assert live(aws, of_function(aws, "presign")).named == "presign:live"
     assert live(aws, of_function(aws, "presign:7")).named == "presign:7"
     assert live(aws, of_function(aws, f"{ARN}:7")).arn == ARN
 
 
-def test_a_function_whose_alias_is_gone_is_not_told_as_gone() -> None:
-    """Somebody had deleted the alias by hand: the function ran on under its bare name."""
+def test_a_missing_alias_is_not_reported_as_a_missing_function() -> None:
+    """The alias was deleted by hand: the function still ran under its bare name."""
     functions = Mock()
     functions.meta.region_name = "eu-west-1"
     functions.get_function_configuration.side_effect = ClientError(

@@ -1,4 +1,4 @@
-"""A caller that waits for no answer learns of the end: by a log event, by a metric, by an event on the bus."""
+"""A log event, a metric and an event on the bus report the end of a job to callers that do not wait."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ BUS = "arn:aws:events:eu-west-1:123456789012:event-bus/manifests"
 
 
 class Bus:
-    """EventBridge's client: keeps what is put, or refuses it."""
+    """EventBridge's client: stores the entries, or refuses them."""
 
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self.error: Exception | None = None
         self.refused = ""
-        self.times = 9  # that it refuses
+        self.refusals = 9
         self.asked = 0
         self.meta: Any = SimpleNamespace(partition="aws")
 
@@ -49,7 +49,7 @@ class Bus:
         if self.error is not None:
             raise self.error
         self.asked += 1
-        if self.refused and self.asked <= self.times:
+        if self.refused and self.asked <= self.refusals:
             return {"Entries": [{"ErrorCode": self.refused}]}
         self.entries += Entries
         return {"Entries": [{"EventId": "1"}]}
@@ -57,7 +57,7 @@ class Bus:
 
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
-    """Put a bus in memory behind the handler."""
+    """Give the handler a bus in memory."""
     fake = Bus()
 
     @asynccontextmanager
@@ -69,8 +69,8 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     return fake
 
 
-def test_a_finished_manifest_is_an_event_without_any_url(handler: Handler, s3: FakeS3, bus: Bus) -> None:
-    """A rule filters on source, detail-type and what the detail says; the manifest's URL is for the caller alone."""
+def test_a_finished_manifest_is_announced_without_any_url(handler: Handler, s3: FakeS3, bus: Bus) -> None:
+    """A rule filters on source, detail-type and the detail's fields; the manifest's URL is for the caller alone."""
     body = handler(JOB)["body"]
     (entry,) = bus.entries
     assert (entry["EventBusName"], entry["Source"], entry["DetailType"]) == (
@@ -78,12 +78,12 @@ def test_a_finished_manifest_is_an_event_without_any_url(handler: Handler, s3: F
         "presign-siblings",
         "Manifest Complete",
     )
-    told = json.loads(entry["Detail"])
-    assert {name: told[name] for name in body if name not in {"status", "manifest_url"}} == {
+    detail = json.loads(entry["Detail"])
+    assert {name: detail[name] for name in body if name not in {"status", "manifest_url"}} == {
         name: value for name, value in body.items() if name not in {"status", "manifest_url"}
     }
-    assert (told["bucket"], told["prefix"], told["manifest_bucket"]) == ("reports", "2026/", "reports")
-    assert told["manifest_key"] in s3.objects
+    assert (detail["bucket"], detail["prefix"], detail["manifest_bucket"]) == ("reports", "2026/", "reports")
+    assert detail["manifest_key"] in s3.objects
     assert "X-Amz" not in json.dumps(entry)
 
 
@@ -93,7 +93,7 @@ def test_a_finished_manifest_is_an_event_without_any_url(handler: Handler, s3: F
 def test_the_event_names_the_manifest_by_an_arn_of_its_own_partition(
     region: str, partition: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rule of AWS China that filters on ``resources`` heard of none."""
+    """A rule of AWS China that filters on ``resources`` matched none."""
     bus = Bus()
 
     @asynccontextmanager
@@ -122,7 +122,7 @@ def test_only_the_last_sibling_announces(handler: Handler, s3: FakeS3, siblings:
 def test_a_bus_that_refuses_does_not_fail_the_job(
     handler: Handler, s3: FakeS3, bus: Bus, output: Output, trouble: str
 ) -> None:
-    """The manifest is there; whoever looks at the log learns that nobody was told."""
+    """The manifest is complete; the log says that no event was sent."""
     if trouble == "denied":
         bus.error = refuse("AccessDeniedException", "PutEvents")
     elif trouble == "lost":
@@ -139,12 +139,12 @@ def test_a_bus_that_refuses_does_not_fail_the_job(
 @pytest.mark.parametrize(
     ("code", "asked"), [("ThrottlingException", 3), ("InternalFailure", 3), ("NotAuthorizedForSourceException", 1)]
 )
-def test_an_entry_that_is_refused_for_the_moment_is_put_again(
+def test_an_entry_refused_for_now_is_put_again(
     bus: Bus, monkeypatch: pytest.MonkeyPatch, code: str, asked: int
 ) -> None:
-    """The answer has status 200, so the SDK tries nothing again; whoever waits for the manifest would wait for ever."""
+    """The answer has status 200, so the SDK does not retry; a consumer of the event would wait for ever."""
     monkeypatch.setattr(completion_event, "WAITS", (0.0, 0.0, 0.0))
-    bus.refused, bus.times = code, 2
+    bus.refused, bus.refusals = code, 2
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Bus]:
@@ -162,7 +162,7 @@ def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkey
 
 
 class Decided:
-    """A ledger that has decided already."""
+    """A ledger with a fixed decision."""
 
     def __init__(
         self, verdict: Verdict, state: str, hop_number: int, reason: str | None = None, of: str | None = None
@@ -178,7 +178,7 @@ class Decided:
 
 
 def decided(monkeypatch: pytest.MonkeyPatch, ledger: Decided) -> None:
-    """Let the ledger answer every claim so."""
+    """Make the ledger answer every claim with its decision."""
 
     @asynccontextmanager
     async def opened(*_: object) -> AsyncIterator[Decided]:
@@ -204,7 +204,7 @@ def test_an_answer_from_the_ledger_is_a_log_event_and_a_metric_too(
     ledger: Decided,
     expected: tuple[int, str, str],
 ) -> None:
-    """The schedule of a job that is parked sees no answer: each day's line has the payload that continues."""
+    """A schedule does not see the answer of its parked job: each day's line has the payload that resumes it."""
     status, event, metric = expected
     decided(monkeypatch, ledger)
     assert handler(JOB)["statusCode"] == status
@@ -214,7 +214,7 @@ def test_an_answer_from_the_ledger_is_a_log_event_and_a_metric_too(
     assert not s3.sent("list", "put")
 
 
-def test_the_last_event_delivered_again_is_announced_again_and_another_submission_is_not(
+def test_the_last_event_repeated_announces_again_and_another_submission_does_not(
     handler: Handler, s3: FakeS3, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hop that dies between manifest and announcement is retried; EventBridge delivers at least once anyway."""
@@ -227,10 +227,10 @@ def test_the_last_event_delivered_again_is_announced_again_and_another_submissio
     assert not s3.sent("list", "put")
 
 
-def test_a_submission_that_took_over_a_dead_run_announces_its_end_at_the_retry(
+def test_a_retried_submission_that_took_over_a_dead_run_announces_its_end(
     handler: Handler, s3: FakeS3, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the last event, although the run is not its own."""
+    """It is the last event, although another event started the run."""
     decided(monkeypatch, Decided(Verdict.FINISHED, "complete", 3, of="another run"))
     assert handler(JOB)["statusCode"] == 200
     assert len(bus.entries) == 1
@@ -238,7 +238,7 @@ def test_a_submission_that_took_over_a_dead_run_announces_its_end_at_the_retry(
 
 
 def test_invalid_and_failed_are_metrics(handler: Handler, s3: FakeS3, output: Output) -> None:
-    """An alarm stands on each."""
+    """Each has an alarm."""
     handler({"bucket": "reports", "expiry_seconds": 0})
 
     async def deny(*_: object) -> None:
@@ -254,7 +254,7 @@ def test_invalid_and_failed_are_metrics(handler: Handler, s3: FakeS3, output: Ou
 
 @pytest.mark.parametrize("bus", ["a bus", "arn:aws:events:eu-west-1:1:event-bus/x", "x" * 300])
 def test_event_bus__is_a_name_or_an_arn(handler: Handler, monkeypatch: pytest.MonkeyPatch, bus: str) -> None:
-    """Told by the name of the variable."""
+    """The refusal names the variable."""
     monkeypatch.setenv("EVENT_BUS", bus)
     answer = handler(JOB)
     assert answer["statusCode"] == 400
@@ -267,7 +267,9 @@ def test_detail__names_the_job() -> None:
     job = Job.from_event(
         {"bucket": "reports", "task_id": "t"}, config={}, environment={}, deployment=deployment, now=NOW
     )
-    told = completion_event.detail(SiblingPayload.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1})
-    assert told["job_key"] == job.job_key
-    assert (told["task_id"], told["time"], told["count"]) == ("t", NOW.isoformat(), 1)
-    assert "status" not in told
+    detail = completion_event.detail(
+        SiblingPayload.first(job, job.job_id("r"), NOW), {"status": "complete", "count": 1}
+    )
+    assert detail["job_key"] == job.job_key
+    assert (detail["task_id"], detail["time"], detail["count"]) == ("t", NOW.isoformat(), 1)
+    assert "status" not in detail

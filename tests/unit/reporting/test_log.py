@@ -1,4 +1,4 @@
-"""Structured logs, without any credential."""
+"""Structured logs without any credential."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ URL = (
 )
 
 
-def test_every_line_names_the_code_that_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An operator who has rolled back sees it in the log."""
+def test_every_line_names_the_version_of_the_code_that_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator sees a rollback in the log."""
     monkeypatch.setenv("RELEASE", "0.1.0 1a2b3c4d5e6f 2026-04-01")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
     line = RedactingFormatter(**of_the_code()).format(logging.makeLogRecord({"msg": "said"}))
@@ -44,7 +44,7 @@ def test_every_line_names_the_code_that_wrote_it(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_a_credential_never_reaches_a_log_line(written: object, output: Output) -> None:
-    """Whoever logs it: sosw's lines pass the same formatter."""
+    """Whatever logs it: sosw's lines pass the same formatter."""
     logger.info(written)
     logger.info("x", extra={"field": written})
     line = output.getvalue()

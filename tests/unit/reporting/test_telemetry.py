@@ -1,4 +1,4 @@
-"""What one invocation says, in its log and in its metrics."""
+"""The log and the metrics of one invocation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
-    """Logs Insights queries fields: event, job, hop and request stand in every line."""
+    """Logs Insights queries fields: event, job, hop and request are in every line."""
     telemetry = Telemetry("N", "presign", "request-1")
     telemetry.job("job-1", 3)
     telemetry.event("checkpoint", count=5)
@@ -31,7 +31,7 @@ def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reasons", "told"),
+    ("reasons", "dimension"),
     [
         (["max_hops"], "max_hops"),
         (["sibling_refused: TooManyRequestsException"], "sibling_refused"),
@@ -39,8 +39,8 @@ def test_improvement_2__a_log_line_is_one_json_object(output: Output) -> None:
         (["stopped", "max_hops"], "several"),
     ],
 )
-def test_parked_has_its_reason_as_a_dimension(reasons: list[str], told: str, output: Output) -> None:
-    """In the same object; an alarm on ``Parked`` alone needs none."""
+def test_parked_has_its_reason_as_a_dimension(reasons: list[str], dimension: str, output: Output) -> None:
+    """In the same object; an alarm on ``Parked`` alone needs no dimension."""
     telemetry = Telemetry("Space", "presign", "request-1")
     for reason in reasons:
         telemetry.parked(reason)
@@ -49,4 +49,4 @@ def test_parked_has_its_reason_as_a_dimension(reasons: list[str], told: str, out
     _, directive = written["_aws"]["CloudWatchMetrics"]
     assert (directive["Dimensions"], directive["Namespace"]) == ([["Function", "Reason"]], "Space")
     assert directive["Metrics"] == [{"Name": "Parked", "Unit": "Count"}]
-    assert (written["Reason"], written["Parked"], written["Function"]) == (told, [len(reasons)], "presign")
+    assert (written["Reason"], written["Parked"], written["Function"]) == (dimension, [len(reasons)], "presign")

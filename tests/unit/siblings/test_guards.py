@@ -1,4 +1,4 @@
-"""The guards' order, and each one's reason to park."""
+"""The order of the guards, and the reason for which each parks."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from processor.job import DeploymentSettings, Job, SiblingPayload
 from processor.siblings import Guards
 from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
-from tests.mutants import look_that_it_is_missed, wrapped
+from tests.mutants import assert_the_test_misses_it, wrapped
 
 
 class Asked:
-    """A SiblingsManager that answers what a test sets, and remembers what it was asked."""
+    """A SiblingsManager that gives scripted answers, and records the questions."""
 
     def __init__(self) -> None:
         self.rules: Any = ("default/daily",)
@@ -52,7 +52,7 @@ def place(**fields: Any) -> SiblingPayload:
 
 
 def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: float = 0, **more: Any) -> str | None:
-    """Return the guards' reason."""
+    """Return the reason of the guards."""
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
     to, now = to or place(), NOW + timedelta(seconds=age)
@@ -61,15 +61,15 @@ def check(asked: Asked, to: SiblingPayload | None = None, pages: int = 1, age: f
 
 
 def test_a_chain_whose_guards_all_agree_continues() -> None:
-    """One enabled rule and known low concurrency: two look-ups."""
+    """One enabled rule and a known low concurrency: two look-ups."""
     asked = Asked()
     asked.running = 3
     assert check(asked) is None
     assert asked.asked == ["enabled ('default/daily',)", "concurrency"]
 
 
-def test_the_first_guard_that_does_not_hold_names_the_reason() -> None:
-    """Progress, hops, age, the operator's stop, the kill switch, the ceiling; the budgets whatever was forced."""
+def test_the_first_guard_that_fails_gives_the_reason() -> None:
+    """Progress, hops, age, the operator's stop, the kill switch, the ceiling; ``force`` does not lift a budget."""
     asked = Asked()
     asked.enabled, asked.running = False, 4
     wrong: dict[str, Any] = {"pages": 0, "hops": 5, "age": 100, "stop": True}
@@ -91,14 +91,14 @@ def test_the_first_guard_that_does_not_hold_names_the_reason() -> None:
     ]
 
 
-def test_no_progress_parks_before_anything_is_asked() -> None:
-    """A chain that moves nothing would spin for ever."""
+def test_no_progress_parks_before_any_look_up() -> None:
+    """A chain without progress would run for ever."""
     asked = Asked()
     assert check(asked, pages=0) == "no_progress"
     assert not asked.asked
 
 
-def test_budgets_park_before_anything_is_asked() -> None:
+def test_budgets_park_before_any_look_up() -> None:
     """Hops and age of one budget."""
     asked = Asked()
     assert check(asked, replace(place(), hop=4)) is None
@@ -110,7 +110,7 @@ def test_budgets_park_before_anything_is_asked() -> None:
     assert not asked.asked
 
 
-def test_kill_switch__rules_that_are_all_off_park() -> None:
+def test_kill_switch__parks_when_all_rules_are_disabled() -> None:
     """Disabling the schedule stops the chain."""
     asked = Asked()
     asked.enabled = False
@@ -118,19 +118,19 @@ def test_kill_switch__rules_that_are_all_off_park() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "cause"),
     [
         (refuse("AccessDeniedException"), "AccessDeniedException"),
         (EndpointConnectionError(endpoint_url="https://x"), "EndpointConnectionError"),
     ],
 )
-def test_kill_switch__a_look_up_that_fails_parks_and_says_why(error: Exception, told: str) -> None:
-    """Unknown is not enabled; the work is not lost, and the operator sees a right or an endpoint that is missing."""
+def test_kill_switch__a_failed_look_up_parks_and_gives_its_cause(error: Exception, cause: str) -> None:
+    """Unknown is not enabled; the work is kept, and the operator reads which right or endpoint is missing."""
     asked = Asked()
     asked.enabled = error
-    assert check(asked) == f"rules_unknown: {told}"
+    assert check(asked) == f"rules_unknown: {cause}"
     asked.rules = error
-    assert check(asked, replace(place(), event_rules=None)) == f"rules_unknown: {told}"
+    assert check(asked, replace(place(), event_rules=None)) == f"rules_unknown: {cause}"
 
 
 def test_force__lifts_the_kill_switch_and_nothing_else() -> None:
@@ -146,7 +146,7 @@ def test_force__lifts_the_kill_switch_and_nothing_else() -> None:
     assert check(asked, replace(place(force=True), event_rules=None)) == "max_concurrent_siblings"
 
 
-def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -> None:
+def test_concurrency__above_the_ceiling_parks_and_unknown_continues() -> None:
     """Reserved concurrency is the hard ceiling."""
     asked = Asked()
     asked.running = 4
@@ -155,7 +155,7 @@ def test_concurrency__known_to_be_over_the_ceiling_parks_and_unknown_goes_on() -
     assert check(asked) is None
 
 
-def test_concurrency__a_chain_of_the_job_itself_counts_twice_while_it_hands_over() -> None:
+def test_concurrency__each_chain_of_the_job_counts_twice_during_a_hand_over() -> None:
     """Chains that began together hand over together, and a parent ends after its sibling has begun."""
     asked, alone = Asked(), place()
     shared = replace(alone, job=replace(alone.job, chains=4))
@@ -165,8 +165,8 @@ def test_concurrency__a_chain_of_the_job_itself_counts_twice_while_it_hands_over
     assert check(asked, shared) == "max_concurrent_siblings"
 
 
-def test_rules_are_discovered_once_and_travel() -> None:
-    """So that a hand-over costs one DescribeRule however many rules the account has."""
+def test_rules_are_looked_up_once_and_travel_in_the_payload() -> None:
+    """So a hand-over costs one DescribeRule, however many rules the account has."""
     asked = Asked()
     siblings: Any = asked
     guards = Guards(siblings, max_hops=5, max_job_seconds=100, max_concurrent_siblings=3)
@@ -178,11 +178,11 @@ def test_rules_are_discovered_once_and_travel() -> None:
 
 
 def _always_progress(real: Any, self: Any, context: Any, to: Any, _: int, *args: Any, **kwargs: Any) -> Any:
-    """Take every hop for one that wrote a page."""
+    """Count every hop as one that wrote a page."""
     return real(self, context, to, 1, *args, **kwargs)
 
 
 def test_the_progress_guard_is_needed() -> None:
     """A chain of hops that write nothing would continue."""
     without = wrapped(Guards, "check", _always_progress)
-    look_that_it_is_missed(without, test_no_progress_parks_before_anything_is_asked)
+    assert_the_test_misses_it(without, test_no_progress_parks_before_any_look_up)

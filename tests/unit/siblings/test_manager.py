@@ -1,4 +1,4 @@
-"""sosw's ``SiblingsManager``, refactored: each trap of the original has a test here."""
+"""sosw's ``SiblingsManager``, refactored: each trap of the original has a test."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LATEST = f"{ARN}:$LATEST"
 
 
 class Ago:
-    """Equals an instant that lies so far back, within a minute."""
+    """Equals an instant the given minutes ago, within a minute."""
 
     def __init__(self, minutes: int) -> None:
         self._minutes = minutes
@@ -41,7 +41,7 @@ class Ago:
 
 @pytest.fixture
 def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
-    """Return a maker of managers whose EventBridge and CloudWatch answer exactly what was scripted, in order."""
+    """Return a maker of managers whose EventBridge and CloudWatch give exactly the scripted answers, in order."""
     stubbers: list[Stubber] = []
 
     def make(events: list[tuple[str, Any, Any]] | None = None, metrics: Any = None, **config: Any) -> SiblingsManager:
@@ -97,36 +97,36 @@ def test_rules__are_found_under_the_bare_arn_the_alias_and_the_version(stubbed: 
     assert manager.events_rules(context) == ("default/bare", "default/alias", "default/version")
 
 
-def test_rules__are_found_under_the_stacks_alias_by_a_chain_that_began_under_the_bare_name(
+def test_rules__of_the_stacks_alias_are_found_by_a_chain_under_the_bare_name(
     stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stack's rules target its alias: a chain that a person started by the bare name must hear the kill switch."""
+    """The stack's rules target its alias: a chain that an operator started by the bare name must obey them too."""
     monkeypatch.setenv("LIVE_ALIAS", "live")
     manager = stubbed([names([]), names([], arn=LATEST), names(["schedule"], arn=ALIAS)])
     assert manager.events_rules(LambdaContext()) == ("default/schedule",)
 
 
-def test_rules__custom_buses_are_asked_too(stubbed: Callable[..., SiblingsManager]) -> None:
-    """Sosw knows the default bus alone."""
+def test_rules__of_custom_buses_are_found_too(stubbed: Callable[..., SiblingsManager]) -> None:
+    """Sosw knows only the default bus."""
     asked = [names([]), names([], arn=LATEST), names(["r"], bus="orders"), names([], arn=LATEST, bus="orders")]
     manager = stubbed(asked, event_buses="default, orders")
     assert manager.events_rules(LambdaContext()) == ("orders/r",)
 
 
 def test_rules__named_in_the_config_need_no_look_up(stubbed: Callable[..., SiblingsManager]) -> None:
-    """A string, since sosw unites lists of its config layers."""
+    """They are one string, since sosw unites lists of its config layers."""
     manager = stubbed(events_rules="default/a, orders/b")
     assert manager.events_rules(LambdaContext()) == ("default/a", "orders/b")
 
 
 def test_kill_switch__one_enabled_rule_is_enough(stubbed: Callable[..., SiblingsManager]) -> None:
-    """CloudTrail's second kind of enabled counts; sosw takes it for disabled."""
+    """CloudTrail's second kind of enabled counts; sosw reads it as disabled."""
     kind = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
     manager = stubbed([rule("off", "DISABLED"), rule("on", kind, "orders")])
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/off", "orders/on")) is True
 
 
-def test_kill_switch__all_off_is_off_whatever_auto_spawning_says(stubbed: Callable[..., SiblingsManager]) -> None:
+def test_kill_switch__auto_spawning_does_not_override_disabled_rules(stubbed: Callable[..., SiblingsManager]) -> None:
     """In sosw ``auto_spawning`` lifts the kill switch."""
     manager = stubbed([rule("off", "DISABLED")], auto_spawning=True)
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/off",)) is False
@@ -136,42 +136,42 @@ def test_kill_switch__all_off_is_off_whatever_auto_spawning_says(stubbed: Callab
 def test_kill_switch__without_any_rule_auto_spawning_decides(
     stubbed: Callable[..., SiblingsManager], *, auto_spawning: bool
 ) -> None:
-    """Also when the rule that was known is deleted."""
+    """Also when the known rule has been deleted."""
     manager = stubbed([("describe_rule", "ResourceNotFoundException", None)], auto_spawning=auto_spawning)
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/gone",)) is auto_spawning
     assert manager.any_events_rules_enabled(LambdaContext(), ()) is auto_spawning
 
 
 @pytest.mark.parametrize("written", [False, "false", "no", None, 0])
-def test_kill_switch__auto_spawning_that_is_not_true_is_off(
+def test_kill_switch__any_other_value_of_auto_spawning_than_true_is_off(
     stubbed: Callable[..., SiblingsManager], written: Any
 ) -> None:
-    """A config row holds what a person wrote, and a string that says false is no truth."""
+    """An operator writes the config row, and the string ``"false"`` is not true."""
     assert stubbed(auto_spawning=written).any_events_rules_enabled(LambdaContext(), ()) is False
     assert stubbed(auto_spawning="true").any_events_rules_enabled(LambdaContext(), ()) is True
 
 
-def test_kill_switch__a_rule_that_hears_how_executions_end_is_none(
+def test_kill_switch__the_rule_for_ended_executions_does_not_count(
     stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is always on, so that no other rule could stop anything; one that hears of another machine starts jobs."""
+    """It is always enabled, so no other rule could stop anything; one for another machine starts jobs."""
     machine = "arn:aws:states:eu-west-1:123456789012:stateMachine:presign"
     monkeypatch.setenv("STATE_MACHINE_ARN", machine)
     _, found, asked = rule("executions", "ENABLED")
     for other, is_on in ((machine, False), (f"{machine}-other".replace("presign", "billing"), True)):
         pattern = json.dumps({"source": ["aws.states"], "detail": {"stateMachineArn": [other]}})
-        hears = "describe_rule", {**found, "EventPattern": pattern}, asked
-        manager = stubbed([rule("off", "DISABLED"), hears])
+        ended = "describe_rule", {**found, "EventPattern": pattern}, asked
+        manager = stubbed([rule("off", "DISABLED"), ended])
         assert manager.any_events_rules_enabled(LambdaContext(), ("default/off", "default/executions")) is is_on
 
 
-def test_kill_switch__is_on_by_default_without_rules(stubbed: Callable[..., SiblingsManager]) -> None:
-    """The budgets bound the chain; a manual invoke of an unscheduled function must go on."""
+def test_kill_switch__is_on_without_any_rule(stubbed: Callable[..., SiblingsManager]) -> None:
+    """The budgets bound the chain; a manual invoke of an unscheduled function must continue."""
     assert stubbed().any_events_rules_enabled(LambdaContext(), ()) is True
 
 
 class Scheduler:
-    """EventBridge Scheduler, as far as the guard asks it."""
+    """The part of EventBridge Scheduler that the guard needs."""
 
     def __init__(self, **states: str) -> None:
         self.states, self.asked = states, list[dict[str, str]]()
@@ -183,8 +183,8 @@ class Scheduler:
         return {"State": self.states[request["Name"]]}
 
 
-def test_schedules__named_in_the_config_stand_beside_the_rules(stubbed: Callable[..., SiblingsManager]) -> None:
-    """Nobody can look a schedule up by its target, so it is named: alone, with its group, or as an ARN."""
+def test_schedules__named_in_the_config_count_beside_the_rules(stubbed: Callable[..., SiblingsManager]) -> None:
+    """No look-up finds a schedule by its target, so the config names it: alone, with its group, or as an ARN."""
     arn = "arn:aws:scheduler:eu-west-1:123456789012:schedule/reports/weekly"
     manager = stubbed([names(["r"]), names([], arn=LATEST)], schedules=f"nightly, {arn}, reports/hourly")
     found = manager.events_rules(LambdaContext())
@@ -195,7 +195,7 @@ def test_schedules__named_in_the_config_stand_beside_the_rules(stubbed: Callable
 def test_schedules__of_the_stack_come_from_its_environment(
     stubbed: Callable[..., SiblingsManager], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no config row, the template's parameter says it."""
+    """Without a config row, the template's parameter names it."""
     monkeypatch.setenv("SCHEDULER_SCHEDULES", "arn:aws:scheduler:eu-west-1:123456789012:schedule/default/nightly")
     assert stubbed(events_rules="a").events_rules(LambdaContext()) == ("a", "schedule:default/nightly")
     row = stubbed(events_rules="a", schedules="mine")
@@ -206,7 +206,7 @@ def test_schedules__of_the_stack_come_from_its_environment(
 def test_schedules__are_a_kill_switch_as_rules_are(
     stubbed: Callable[..., SiblingsManager], state: str, *, goes_on: bool
 ) -> None:
-    """Sosw sees none of them: a function that Scheduler drives looks switched off to it, always."""
+    """Sosw sees none of them: to it a function started by Scheduler always looks switched off."""
     manager = stubbed()
     manager.scheduler_client = Scheduler(nightly=state)
     assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:reports/nightly",)) is goes_on
@@ -214,14 +214,14 @@ def test_schedules__are_a_kill_switch_as_rules_are(
     assert manager.any_events_rules_enabled(LambdaContext(), ("schedule:default/gone",)) is True, "auto_spawning"
 
 
-def test_schedules__need_no_client_where_none_is_named(stubbed: Callable[..., SiblingsManager]) -> None:
-    """A client costs its time at every cold start."""
+def test_schedules__need_no_client_unless_one_is_named(stubbed: Callable[..., SiblingsManager]) -> None:
+    """A client costs time at every cold start."""
     manager = stubbed([rule("on", "ENABLED")])
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/on",))
     assert manager.scheduler_client is None
 
 
-def test_look_ups__that_are_throttled_are_made_again(stubbed: Callable[..., SiblingsManager]) -> None:
+def test_look_ups__are_repeated_when_throttled(stubbed: Callable[..., SiblingsManager]) -> None:
     """Within the time left; botocore's own retries, which know no deadline, are off."""
     manager = stubbed([("describe_rule", "ThrottlingException", None), rule("on", "ENABLED")])
     manager.sleep = lambda _: None
@@ -232,7 +232,7 @@ def test_look_ups__that_are_throttled_are_made_again(stubbed: Callable[..., Sibl
 
 
 def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings: Siblings) -> None:
-    """An alias has none of its own; what cannot be asked is unknown, and no reason to stop."""
+    """An alias has no configuration of its own; a failed look-up means unknown, and stops nothing."""
     manager = SiblingsManager()
     assert manager.recursive_loop(LambdaContext(invoked_function_arn=ALIAS)) == "Allow"
     siblings.recursive_loop = "Terminate"
@@ -244,18 +244,18 @@ def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings:
 
 
 def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsManager]) -> None:
-    """Sosw multiplies metrics that an invocation writes when it ends: long runs count as none."""
+    """Sosw multiplies metrics that an invocation writes at its end: long runs count as none."""
     assert stubbed(metrics=[2.0, 7.0]).get_approximate_concurrent_executions() == 7
 
 
 def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager]) -> None:
-    """No data and no answer are both unknown."""
+    """Unknown is both a missing value and a missing answer."""
     assert stubbed(metrics=[]).get_approximate_concurrent_executions() is None
     assert stubbed(metrics="AccessDenied").get_approximate_concurrent_executions() is None
 
 
-def test_spawn__goes_to_the_alias_in_use(siblings: Siblings) -> None:
-    """Sosw invokes the bare name, so ``$LATEST`` goes on with what the alias began."""
+def test_spawn__invokes_the_alias_in_use(siblings: Siblings) -> None:
+    """Sosw invokes the bare name, so ``$LATEST`` continues what the alias began."""
     context = LambdaContext(invoked_function_arn=ALIAS)
     assert SiblingsManager().spawn_sibling(context, {"hop": 1}, force=True) is True
     (request,) = siblings.requests
@@ -263,14 +263,14 @@ def test_spawn__goes_to_the_alias_in_use(siblings: Siblings) -> None:
     assert json.loads(request["Payload"]) == {"hop": 1}
 
 
-def test_spawn__without_an_alias_names_none(siblings: Siblings) -> None:
+def test_spawn__invokes_the_bare_arn_without_an_alias(siblings: Siblings) -> None:
     """The bare ARN is enough."""
     SiblingsManager().spawn_sibling(LambdaContext(), {}, force=True)
     assert "Qualifier" not in siblings.requests[0]
 
 
-def test_spawn__says_whether_the_sibling_was_accepted(siblings: Siblings) -> None:
-    """Sosw answers ``None`` to success and to refusal: the work is lost in silence."""
+def test_spawn__returns_whether_the_sibling_was_accepted(siblings: Siblings) -> None:
+    """Sosw returns ``None`` after success and after refusal: the work is lost in silence."""
     manager = SiblingsManager(custom_config={"auto_spawning": False})
     assert manager.spawn_sibling(LambdaContext(), {}) is False
     assert not siblings.requests
@@ -278,16 +278,16 @@ def test_spawn__says_whether_the_sibling_was_accepted(siblings: Siblings) -> Non
     assert manager.spawn_sibling(LambdaContext(), {}, force=True) is False
 
 
-def test_spawn__in_stage_test_nothing_is_accepted(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sosw's ``DryRun`` is kept, but a sibling that was not called is not taken for one."""
+def test_spawn__accepts_nothing_in_stage_test(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sosw's ``DryRun`` is kept, and counts as no accepted sibling."""
     monkeypatch.setenv("STAGE", "test")
     manager = SiblingsManager()
     assert manager.hand_over(LambdaContext(), {}) == "dry_run"
     assert siblings.requests[0]["InvocationType"] == "DryRun"
 
 
-def test_hand_over__tells_a_refusal_from_a_lost_answer(siblings: Siblings) -> None:
-    """After a lost answer the sibling may be running, so that it is not called twice."""
+def test_hand_over__distinguishes_a_refusal_from_a_lost_answer(siblings: Siblings) -> None:
+    """After a lost answer the sibling may be running, so it is not invoked again."""
     manager = SiblingsManager()
     siblings.error = refuse("RecursiveInvocationException")
     assert manager.hand_over(LambdaContext(), {}) == "sibling_refused: RecursiveInvocationException"
@@ -296,8 +296,8 @@ def test_hand_over__tells_a_refusal_from_a_lost_answer(siblings: Siblings) -> No
     assert len(siblings.requests) == 2
 
 
-def test_hand_over__is_tried_again_while_lambda_is_busy(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 429 started nothing, and passes: 256 chains that hand over in one second would park their job with one."""
+def test_hand_over__is_repeated_while_lambda_is_busy(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 429 starts nothing, and passes: one of 256 chains that hand over in one second would park their job."""
     manager, slept = SiblingsManager(), list[float]()
 
     def sleep(seconds: float) -> None:
@@ -316,20 +316,20 @@ def test_hand_over__is_tried_again_while_lambda_is_busy(siblings: Siblings, monk
 
 
 @pytest.mark.parametrize("code", ["502", "MalformedAnswer", "ServiceException"])
-def test_hand_over__takes_a_servers_own_fault_for_a_lost_answer(siblings: Siblings, code: str) -> None:
-    """A gateway's 502, or Lambda's own 500, says nothing of whether the sibling was started: it may be running."""
+def test_hand_over__a_server_error_counts_as_a_lost_answer(siblings: Siblings, code: str) -> None:
+    """After a gateway's 502, or Lambda's own 500, the sibling may be running or not."""
     siblings.error = refuse(code, status=502)
     assert SiblingsManager().hand_over(LambdaContext(), {}) == f"sibling_unknown: {code}"
 
 
-def test_hand_over__takes_any_status_but_202_for_a_lost_answer(siblings: Siblings) -> None:
-    """A proxy's page with status 200 has started nothing, or has: only 202 says that the event was taken."""
+def test_hand_over__any_status_but_202_counts_as_a_lost_answer(siblings: Siblings) -> None:
+    """After a proxy's page with status 200 the sibling may be running or not: only 202 accepts the event."""
     siblings.status = 200
     assert SiblingsManager().hand_over(LambdaContext(), {}) == "sibling_unknown: MalformedAnswer"
 
 
 @pytest.mark.parametrize("payload", ['{"hop": 1}', b'{"hop": 1}'])
-def test_spawn__takes_a_payload_that_is_json_already(siblings: Siblings, payload: str | bytes) -> None:
+def test_spawn__accepts_a_payload_that_is_json_already(siblings: Siblings, payload: str | bytes) -> None:
     """As sosw does: encoded once more, the sibling would get a string in place of its event."""
     assert SiblingsManager().spawn_sibling(LambdaContext(), payload, force=True)
     assert json.loads(siblings.requests[0]["Payload"]) == {"hop": 1}
@@ -361,12 +361,12 @@ def test_the_config_row_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> No
     [(BARE, BARE, None), (ALIAS, BARE, "live"), (f"{BARE}:7", BARE, "7"), (f"{BARE}:$LATEST", BARE, "$LATEST")],
 )
 def test_an_arn_is_split_from_its_alias_or_version(arn: str, bare: str, qualifier: str | None) -> None:
-    """Bare, alias, version."""
+    """Bare, with an alias, with a version."""
     assert split_arn(arn) == (bare, qualifier)
 
 
 def test_the_clients_have_sosws_names() -> None:
-    """Someone who knows sosw finds them under the same names."""
+    """A developer who knows sosw finds them under the same names."""
     manager = SiblingsManager()
     for name in ("events", "lambda", "cloudwatch"):
         client = getattr(manager, f"{name}_client")

@@ -1,4 +1,4 @@
-"""A guard's look-up is tried again where that may help, and not beyond the time that is left."""
+"""A guard's look-up is repeated where that may help, within the time left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.fakes import refuse
 
 
 class Service:
-    """Answers with what is scripted; the last for ever."""
+    """Gives scripted answers, and repeats the last one for ever."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers, self.asked = list(answers), 0
@@ -31,31 +31,31 @@ BUSY = refuse("ThrottlingException")
 @pytest.mark.parametrize(
     "trouble", [BUSY, refuse("InternalFailure", status=500), ReadTimeoutError(endpoint_url="https://events")]
 )
-def test_what_passes_is_asked_again(trouble: Exception) -> None:
-    """With a wait that doubles, from about a fifth of a second on."""
+def test_a_passing_fault_is_retried(trouble: Exception) -> None:
+    """After a wait that doubles, from about a fifth of a second."""
     service, slept = Service(trouble, trouble, {"State": "ENABLED"}), list[float]()
     assert call(service, lambda: 60.0, slept.append, Name="r") == {"State": "ENABLED"}
     assert service.asked == 3
     assert all(0.5 * wait <= found <= 1.5 * wait for found, wait in zip(slept, (0.2, 0.4), strict=True))
 
 
-def test_chains_that_ask_together_do_not_ask_together_again() -> None:
-    """All of a job's chains meet the same limit; with the same waits they meet it five times."""
+def test_chains_throttled_together_wait_for_different_times() -> None:
+    """All of a job's chains meet the same limit; with equal waits they would meet it five times."""
     slept = list[float]()
     for _ in range(20):
         call(Service(BUSY, {"State": "ENABLED"}), lambda: 60.0, slept.append)
     assert max(slept) - min(slept) > 0.05
 
 
-def test_what_is_refused_for_good_is_asked_once() -> None:
-    """No right to ask is no right a second later."""
+def test_a_permanent_refusal_is_not_retried() -> None:
+    """A missing right is still missing a second later."""
     service = Service(refuse("AccessDeniedException", status=400))
     with pytest.raises(ClientError):
         call(service, lambda: 60.0, lambda _: None)
     assert service.asked == 1
 
 
-def test_what_stays_busy_is_asked_five_times() -> None:
+def test_a_busy_service_is_asked_five_times() -> None:
     """Then the guard decides without the answer."""
     service = Service(BUSY)
     with pytest.raises(ClientError):
@@ -64,7 +64,7 @@ def test_what_stays_busy_is_asked_five_times() -> None:
 
 
 def test_no_try_begins_that_could_not_end_in_time() -> None:
-    """A hop that dies in its guards is a hop to be taken over; one that parks is not."""
+    """A hop that dies in its guards must be taken over; one that parks need not."""
     left = iter([10.0, 6.0, 3.1])
     service = Service(BUSY)
     with pytest.raises(ClientError):
@@ -72,7 +72,7 @@ def test_no_try_begins_that_could_not_end_in_time() -> None:
     assert service.asked == 3
 
 
-def test_the_first_try_is_made_however_late() -> None:
-    """It may be the only one, and it may answer."""
+def test_the_first_try_is_made_however_late_it_is() -> None:
+    """It may be the only one, and may succeed."""
     service = Service({"State": "ENABLED"})
     assert call(service, lambda: -1.0) == {"State": "ENABLED"}

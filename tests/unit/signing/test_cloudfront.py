@@ -1,4 +1,4 @@
-"""CloudFront's URLs and cookies: botocore's own with RSA, and what OpenSSL verifies with either kind of key."""
+"""CloudFront's URLs and cookies are botocore's own with RSA, and OpenSSL verifies them with either kind of key."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def ec_key() -> ec.EllipticCurvePrivateKey:
 
 
 def pem(key: Any) -> str:
-    """Return the private key as it lies in a secret."""
+    """Return the private key as a secret holds it."""
     pkcs8, plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     return str(key.private_bytes(serialization.Encoding.PEM, pkcs8, plain).decode())
 
 
 def signer(key: Any, response: Response = NO_HEADERS, **distribution: Any) -> CloudFrontSigner:
-    """Return a signer whose clock stands still."""
+    """Return a signer with a stopped clock."""
     algorithm = distribution.get("hash_algorithm", "SHA1")
     to = Distribution(
         domain=DOMAIN, key_pair_id=KEY_PAIR_ID, key=private_key(pem(key), "cloudfront", algorithm), **distribution
@@ -95,7 +95,7 @@ def test_canned__a_url_is_botocores_character_for_character() -> None:
         assert url == expected.generate_presigned_url(resource, date_less_than=ends_at), key
 
 
-def test_prefix__one_signature_serves_every_key_and_is_botocores() -> None:
+def test_prefix__one_signature_that_is_botocores_serves_every_key() -> None:
     """A billion lines cost one signature a second."""
     of = signer(rsa_key(), policy=PREFIX, prefix="in box/2026/")
     found = urls(of, ["in box/2026/a.pdf", "in box/2026/b.pdf"])
@@ -106,8 +106,8 @@ def test_prefix__one_signature_serves_every_key_and_is_botocores() -> None:
 
 
 @pytest.mark.parametrize("policy", [CANNED, PREFIX])
-def test_start_and_ip_range__stand_in_a_custom_policy_as_botocore_builds_it(policy: str) -> None:
-    """A canned policy says nothing but when it ends."""
+def test_start_and_ip_range__are_in_a_custom_policy_as_botocore_builds_it(policy: str) -> None:
+    """A canned policy has an end and nothing else."""
     starts_at = NOW + timedelta(hours=1)
     of = signer(rsa_key(), policy=policy, prefix="a/", starts_at=starts_at, ip_range="192.0.2.0/24")
     (url,) = urls(of, ["a/b.pdf"])
@@ -118,7 +118,7 @@ def test_start_and_ip_range__stand_in_a_custom_policy_as_botocore_builds_it(poli
 
 @pytest.mark.parametrize("make", [rsa_key, ec_key])
 @pytest.mark.parametrize("algorithm", ["SHA1", SHA256])
-def test_the_signature_is_one_that_openssl_verifies(make: Any, algorithm: str, tmp_path: Path) -> None:
+def test_openssl_verifies_the_signature(make: Any, algorithm: str, tmp_path: Path) -> None:
     """RSA and ECDSA, with the hash that the URL names; a changed policy is refused."""
     (url,) = urls(signer(make(), policy=PREFIX, prefix="a/", hash_algorithm=algorithm), ["a/b.pdf"])
     query = parse_qs(urlsplit(url).query)
@@ -128,8 +128,8 @@ def test_the_signature_is_one_that_openssl_verifies(make: Any, algorithm: str, t
     assert not verified_by_openssl(tmp_path, make(), policy.replace(b"a/", b"b/"), signature, algorithm.lower())
 
 
-def test_response_headers__are_part_of_what_is_signed() -> None:
-    """The query comes before CloudFront's own, and belongs to the resource."""
+def test_response_headers__are_covered_by_the_signature() -> None:
+    """Their query comes before CloudFront's own, and belongs to the resource."""
     response = Response(ResponseHeaders(filename="{stem}-copy.{ext}", content_type="application/pdf"))
     (url,) = urls(signer(rsa_key(), response), ["a/ü b.pdf"])
     resource, _, _ = url.partition("&Expires=")
@@ -150,7 +150,7 @@ def test_cookies__open_the_whole_prefix(tmp_path: Path) -> None:
     assert verified_by_openssl(tmp_path, ec_key(), policy, decoded(cookies["CloudFront-Signature"]))
 
 
-def test_a_key_that_is_no_unicode_spoils_no_other() -> None:
+def test_a_key_that_is_not_unicode_stops_no_other() -> None:
     """Half of a surrogate pair cannot be encoded."""
     signed = asyncio.run(signer(rsa_key()).sign(["a.pdf", "\ud800", "b.pdf"]))
     assert list(signed.keys) == ["a.pdf", "b.pdf"]
@@ -167,14 +167,14 @@ def test_a_key_that_is_no_unicode_spoils_no_other() -> None:
         json.dumps({"private_key": pem(rsa_key()).replace("\n", "\\n")}),
     ],
 )
-def test_a_key_is_read_however_the_secret_was_filled(written: str) -> None:
-    """In one line of a variable, or by the console's form, which makes JSON of it and blanks of its line ends."""
+def test_a_key_is_read_in_every_form_in_which_secrets_hold_it(written: str) -> None:
+    """In one line, or by the console's form, which makes JSON of it and blanks of its line ends."""
     assert private_key(written, "cloudfront").sign(b"policy") == private_key(pem(rsa_key()), "x").sign(b"policy")
 
 
 @pytest.mark.parametrize("key", ["nonsense", pem(ec.generate_private_key(ec.SECP384R1()))])
-def test_a_secret_that_holds_no_key_for_cloudfront_is_refused_without_its_content(key: str) -> None:
-    """The message names the secret."""
+def test_a_secret_without_a_key_for_cloudfront_is_refused_by_name(key: str) -> None:
+    """The message does not show its content."""
     with pytest.raises(RetryableError, match="the secret cloudfront") as refused:
         private_key(key, "cloudfront")
     assert key[:40] not in str(refused.value)

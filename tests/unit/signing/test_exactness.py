@@ -107,7 +107,7 @@ def by_botocore(variant: Variant, keys: Sequence[str]) -> list[str]:
 
 
 async def signer_of(variant: Variant, clock: Clock) -> BatchSigner:
-    """Return the variant's signer, which must be the fast one."""
+    """Return the variant's signer, which must be the batch signer."""
     signer = await open_signer(
         Asynchronous(client_of(variant)),  # type: ignore[arg-type]
         SECRET_KEY,
@@ -144,14 +144,14 @@ def batches_of(keys: Sequence[str], chance: random.Random) -> Iterator[Sequence[
 
 
 def plain_key(chance: random.Random) -> str:
-    """Return a key that needs no escape, which the signer takes unquoted, now and then with a line's end in it."""
+    """Return a key that needs no escape, so the signer does not quote it; some have a line's end in them."""
     return "".join(chance.choices("aZ09/._-~", k=chance.randrange(1, 20))) + ("\n" if chance.random() < 0.02 else "")
 
 
 @pytest.mark.no_cover
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_generated_keys_are_signed_as_botocore_signs_them(variant: Variant, clock: Clock) -> None:
-    """Awkward, random and plain keys, in batches of every size, come out exactly as from botocore."""
+    """Awkward, random and plain keys, in batches of every size."""
     chance = random.Random(variant.name)
     keys = [*AWKWARD_KEYS, *(any_key(chance) for _ in range(KEYS_A_VARIANT - 200))]
     keys += [plain_key(chance) for _ in range(KEYS_A_VARIANT - len(keys))]
@@ -159,7 +159,7 @@ def test_generated_keys_are_signed_as_botocore_signs_them(variant: Variant, cloc
 
 
 def test_at_least_twenty_thousand_keys_are_generated() -> None:
-    """The variants' keys together are as many as the promise says, and the longest key is among them."""
+    """All variants together reach the promised number, and the longest key is among them."""
     assert len(VARIANTS) * KEYS_A_VARIANT >= 20_000
     chance = random.Random(1)
     lengths = [len(any_key(chance).encode()) for _ in range(KEYS_A_VARIANT - 200)]
@@ -180,5 +180,5 @@ KEYS = st.one_of(
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batch=st.lists(KEYS, max_size=5))
 def test_any_batch_is_signed_as_botocore_signs_it(variant: Variant, clock: Clock, batch: list[str]) -> None:
-    """Whatever keys stand together in a batch, the empty one included, none of them changes another's URL."""
+    """Whatever keys are in a batch, or none, no key changes another's URL."""
     assert by_ours(variant, [batch], clock) == by_botocore(variant, batch)

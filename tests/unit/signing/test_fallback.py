@@ -1,4 +1,4 @@
-"""When the batch signer steps back, how it re-dates, and what a bad key does."""
+"""When botocore signs in place of the batch signer, the date of each batch, and the effect of a bad key."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def client_with_another_signed_header() -> Any:
     ],
     ids=["another signed header", "SigV2", "another secret"],
 )
-def test_where_the_probe_differs_botocore_signs_every_key(
+def test_botocore_signs_every_key_when_the_probe_differs(
     make: Callable[[], Any], secret_key: str, reason: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A probe that the batch signer cannot reproduce means botocore for every key, and a reason to log."""
+    """The reason for the fallback is given, to be logged."""
     monkeypatch.setattr("botocore.auth.time", SimpleNamespace(time=lambda: 1_780_000_000.0))  # SigV2's clock
     client = make()
     counted = Asynchronous(client)
@@ -90,7 +90,7 @@ def test_where_the_probe_differs_botocore_signs_every_key(
 
 
 def test_the_batch_signer_asks_botocore_once(clock: Clock) -> None:
-    """The probe is the only URL that botocore signs, however many keys there are."""
+    """The probe is the only URL that botocore signs, whatever the number of keys."""
     counted = Asynchronous(make_client())
     signer, signed = sign(counted, clock, AWKWARD_KEYS)
     assert isinstance(signer, BatchSigner)
@@ -99,8 +99,8 @@ def test_the_batch_signer_asks_botocore_once(clock: Clock) -> None:
 
 @pytest.mark.parametrize("version", ["s3v4", "s3"])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_key_that_cannot_be_signed_spoils_no_other(version: str, place: int, clock: Clock) -> None:
-    """A lone surrogate is reported by itself; its neighbours are signed as if it were not there."""
+def test_a_key_that_cannot_be_signed_stops_no_other(version: str, place: int, clock: Clock) -> None:
+    """A lone surrogate is reported by itself; its neighbours are signed as if it were absent."""
     client = make_client(signature_version=version)
     good = ["a b.pdf", "plain.pdf"]
     signer, signed = sign(Asynchronous(client), clock, [*good[:place], LONE_SURROGATE, *good[place:]])
@@ -115,7 +115,7 @@ def test_a_key_that_cannot_be_signed_spoils_no_other(version: str, place: int, c
 @pytest.mark.parametrize(
     "steps",
     [[0, 0], [0.4, 0.9], [0, 1], [0.999999, 1.0], [1, 2, 86_400], [0, 60, 3600, -1]],
-    ids=["stands", "within a second", "next second", "midnight", "days", "and back"],
+    ids=["stopped", "within a second", "next second", "midnight", "days", "and back"],
 )
 def test_each_batch_carries_its_own_date(steps: list[float], clock: Clock) -> None:
     """When the clock moves on, to another second or over midnight UTC, the next batch is signed for that instant."""
@@ -138,7 +138,7 @@ def test_each_batch_carries_its_own_date(steps: list[float], clock: Clock) -> No
 
 @pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:9000"], ids=["AWS", "custom endpoint"])
 def test_the_real_client_gets_the_batch_signer(endpoint: str | None, clock: Clock) -> None:
-    """The asynchronous client that the Lambda opens, with its own secret, is signed for without a fallback."""
+    """The asynchronous client that the Lambda opens, with its own secret, needs no fallback."""
 
     async def run() -> tuple[str | None, list[str], list[str]]:
         async with open_s3(endpoint, 4) as (client, secret_key):

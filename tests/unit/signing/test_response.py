@@ -1,4 +1,4 @@
-"""Response headers in a URL: the signature is botocore's, and the header says the name that the template says."""
+"""Response headers in a URL: the signature is botocore's, and the header has the name that the template makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ KEYS, MANY_KEYS = 400, 4000
 
 
 def by_botocore(headers: ResponseHeaders, keys: Sequence[str], versions: Mapping[str, str] | None = None) -> list[str]:
-    """Return the URLs that botocore signs, each with the header's value as one reads it in RFC 6266."""
+    """Return the URLs that botocore signs, each with the header's value by RFC 6266."""
     client = make_client()
     fixed = {
         "ResponseCacheControl": headers.cache_control,
@@ -82,7 +82,7 @@ async def by_ours(
 def test_urls_with_response_headers_are_signed_as_botocore_signs_them(
     headers: ResponseHeaders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Generated keys and awkward ones; many of them for the choice that has everything, in `make soak` for each."""
+    """Generated keys and awkward ones; most of them for the choice with every field, in `make soak` for each choice."""
     clock, chance = Clock(INSTANT).freeze(monkeypatch), random.Random(str(headers))
     number = MANY_KEYS if headers.disposition and headers.filename else KEYS * examples.TIMES
     keys = [*AWKWARD_KEYS, *(any_key(chance) for _ in range(number))]
@@ -91,7 +91,7 @@ def test_urls_with_response_headers_are_signed_as_botocore_signs_them(
 
 @pytest.mark.parametrize("headers", [*CHOICES, ResponseHeaders()], ids=lambda headers: headers.filename or "fixed")
 def test_versions_are_signed_as_botocore_signs_them(headers: ResponseHeaders, monkeypatch: pytest.MonkeyPatch) -> None:
-    """S3's version ids, those of other stores, and such as need quoting: alone, and beside a name for each key."""
+    """Version ids of S3, of other stores, and some that need quoting: alone, and beside a name for each key."""
     clock, chance = Clock(INSTANT).freeze(monkeypatch), random.Random(str(headers))
     letters = string.ascii_letters + string.digits + "._-"
     ids = ["null", "a/b+c=&~é", "8a3f2c1e-0000-4000-8000-00000000001f"]
@@ -104,15 +104,15 @@ NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=4
 
 
 @given(st.lists(NAMES, min_size=1, max_size=5))
-def test_a_batch_of_names_is_encoded_as_each_name_alone(names: list[str]) -> None:
+def test_a_batch_of_names_is_encoded_as_each_name_by_itself(names: list[str]) -> None:
     """No name changes another's."""
     expected = [quote(content_disposition.value("attachment", name), safe="-._~") for name in names]
     assert content_disposition.encoded("attachment", names) == expected
 
 
 @given(NAMES)
-def test_a_reader_of_headers_finds_the_name(name: str) -> None:
-    """Aiohttp's parser of RFC 6266 reads the name back; the header has no line break and no quote of the name's."""
+def test_a_header_parser_finds_the_name(name: str) -> None:
+    """Aiohttp's parser of RFC 6266 reads it back; the header has no line break, and no quote of the name."""
     header = content_disposition.value("attachment", name)
     assert header.isascii()
     assert header.isprintable()
@@ -138,26 +138,26 @@ def test_a_reader_of_headers_finds_the_name(name: str) -> None:
         ("{name}", "a." + "b" * 300, "a." + "b" * 238),
     ],
 )
-def test_filename__says_what_the_template_says(template: str, key: str, name: str) -> None:
-    """A key that ends with a slash has the name of its last folder."""
+def test_filename__follows_the_template(template: str, key: str, name: str) -> None:
+    """A key that ends with a slash gets the name of its last folder."""
     assert ResponseHeaders(filename=filename_template("filename", template)).file_names([key], 7) == [name]
 
 
 @pytest.mark.parametrize("template", ["", "a/b", "a\\b", "{key}", "{", "a}", "line\nbreak", "x" * 256, 7])
-def test_filename__that_is_no_template_of_a_name_is_refused(template: Any) -> None:
+def test_filename__that_is_no_valid_template_is_refused(template: Any) -> None:
     """Before anything was written."""
     with pytest.raises(InvalidEventError, match="filename"):
         filename_template("filename", template)
 
 
 @pytest.mark.parametrize("value", ["", " application/pdf", "naïve", "a\r\nSet-Cookie: b", "x" * 256, 7])
-def test_content_type__that_no_header_carries_is_refused(value: Any) -> None:
-    """A line break would add a header of the sender's."""
+def test_content_type__that_no_header_can_carry_is_refused(value: Any) -> None:
+    """A line break would add a header of the sender's choice."""
     with pytest.raises(InvalidEventError, match="content_type"):
         header_value("content_type", value)
 
 
-def test_a_name_that_cannot_be_encoded_spoils_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_cannot_be_encoded_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of a surrogate pair is no Unicode."""
     clock = Clock(INSTANT).freeze(monkeypatch)
 

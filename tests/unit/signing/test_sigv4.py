@@ -1,4 +1,4 @@
-"""The canonical request of a URL, by the rules that AWS writes down."""
+"""The canonical request of a URL follows AWS's rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the tester's page: nobody but this session's browser, from this very page."""
+"""Only this session's browser may use the tester's page, and only from this page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REACHED = "the handler"
 
 
 def ask(method: str, path: str, headers: dict[str, str]) -> web.Response:
-    """Ask the guard, behind which a handler says that it was reached."""
+    """Send a request through the guard to a handler whose answer shows that it was reached."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
         return web.Response(text=REACHED)
@@ -33,7 +33,7 @@ def ask(method: str, path: str, headers: dict[str, str]) -> web.Response:
 
 @pytest.mark.parametrize("host", [HOME, "localhost:8123"])
 def test_the_page_of_this_session_gets_through(host: str) -> None:
-    """With its cookie, and its own origin where it changes something."""
+    """With its cookie, and its own origin in requests that change something."""
     headers = {**MINE, "Host": host}
     assert ask("GET", "/", headers).text == REACHED
     assert ask("POST", "/api/run", {**headers, "Origin": f"http://{host}"}).text == REACHED
@@ -41,7 +41,7 @@ def test_the_page_of_this_session_gets_through(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example:8123", "127.0.0.1", "127.0.0.1:80", "localhost.evil.example:8123", ""])
 def test_another_host_name_is_refused(host: str) -> None:
-    """DNS rebinding: a name of another site that now leads to this machine."""
+    """DNS rebinding: another site's name that now resolves to this machine."""
     for path in ("/", f"/?token={SESSION.token}"):
         answer = ask("GET", path, {**MINE, "Host": host})
         assert (answer.status, "Host" in str(answer.text)) == (403, True)
@@ -49,8 +49,8 @@ def test_another_host_name_is_refused(host: str) -> None:
 
 
 @pytest.mark.parametrize("cookie", [None, "", "wrong", SESSION.token, f"{SESSION.cookie}x"])
-def test_without_the_session_nothing_is_answered(cookie: str | None) -> None:
-    """The token of the URL is no cookie either."""
+def test_without_the_session_every_request_is_refused(cookie: str | None) -> None:
+    """The token in the URL is not a cookie."""
     headers = {"Host": HOME} if cookie is None else {"Host": HOME, "Cookie": f"{COOKIE}={cookie}"}
     for path in ("/", "/events", "/api/manifest", "/static/main.js"):
         assert ask("GET", path, headers).status == 403
@@ -61,14 +61,14 @@ def test_without_the_session_nothing_is_answered(cookie: str | None) -> None:
     "origin", [None, "null", "http://evil.example", "http://127.0.0.1:9000", "https://127.0.0.1:8123"]
 )
 def test_another_sites_page_changes_nothing(method: str, origin: str | None) -> None:
-    """Even one on another port of this machine, to which the browser gives the cookie."""
+    """Even one on another port of this machine, to which the browser sends the cookie."""
     headers = MINE if origin is None else {**MINE, "Origin": origin}
     answer = ask(method, "/api/run", headers)
     assert (answer.status, "another site" in str(answer.text)) == (403, True)
 
 
-def test_the_token_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_can_use() -> None:
-    """And the URL that the browser shows from then on holds no token."""
+def test_the_token_is_exchanged_for_a_cookie_closed_to_scripts_and_other_sites() -> None:
+    """The URL that the browser then shows has no token."""
     answer = ask("GET", f"/?token={SESSION.token}", {"Host": HOME})
     assert (answer.status, answer.headers["Location"]) == (303, "/")
     morsel = answer.cookies[COOKIE]
@@ -83,14 +83,14 @@ def test_the_token_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_ca
 
 
 @pytest.mark.parametrize("path", ["/?token=", "/?token=wrong", "/api/manifest?token={}", "/events?token={}"])
-def test_a_wrong_token_or_one_in_the_wrong_place_opens_nothing(path: str) -> None:
-    """Only the first page takes it."""
+def test_a_wrong_or_misplaced_token_is_refused(path: str) -> None:
+    """Only the first page accepts it."""
     answer = ask("GET", path.format(SESSION.token), {"Host": HOME})
     assert (answer.status, "Set-Cookie" in answer.headers) == (403, False)
 
 
-def test_every_answer_forbids_to_be_kept_framed_or_read_elsewhere() -> None:
-    """Refusals too."""
+def test_no_answer_may_be_cached_framed_or_read_by_another_site() -> None:
+    """Refusals included."""
     for answer in (
         ask("GET", "/", MINE),
         ask("GET", "/", {"Host": HOME}),
@@ -102,7 +102,7 @@ def test_every_answer_forbids_to_be_kept_framed_or_read_elsewhere() -> None:
 
 
 def test_two_sessions_share_no_secret_and_neither_shows_one() -> None:
-    """They are long, and stay out of a traceback."""
+    """The secrets are long, and in no traceback."""
     other = Session(8123)
     assert len({SESSION.token, SESSION.cookie, other.token, other.cookie}) == 4
     assert min(map(len, (other.token, other.cookie))) >= 43

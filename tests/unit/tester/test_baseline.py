@@ -1,4 +1,4 @@
-"""The seed's handler beside the chain: packaged whole, and counted by its spool file."""
+"""The seed's handler beside the chain is packaged completely, and counted by its spool file."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_its_package_holds_every_module_that_it_stands_on(tmp_path: Path) -> None:
-    """What the benchmarks are split into next must not leave it without a part: it would die of that, not of time."""
+def test_its_package_has_every_module_that_it_imports(tmp_path: Path) -> None:
+    """A module that is split off must not be missing: the handler would fail for that, and not for its timeout."""
     for path in baseline.sources():
         copy = tmp_path / path.relative_to(REPOSITORY)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -32,28 +32,26 @@ def test_its_package_holds_every_module_that_it_stands_on(tmp_path: Path) -> Non
 
 
 def test_its_keys_are_the_lines_of_its_spool_file(tmp_path: Path) -> None:
-    """A former run's file, which a killed Lambda left behind, is not counted."""
+    """An earlier run's file, left by a killed Lambda, is not counted."""
     (tmp_path / "former.jsonl").write_text("{}\n" * 9)
     services: Any = SimpleNamespace(emulator=SimpleNamespace(root=tmp_path))
     run = OneShot(services, {}, 3, state="running", _before=frozenset(tmp_path.iterdir()))
-    run.look(1.0)
+    run.sample(1.0)
     assert (run.began, run.count) == (None, 0)
     spool = tmp_path / "spool.jsonl"
     spool.write_text("{}\n{}\n{half")
-    run.look(2.0)
+    run.sample(2.0)
     assert (run.began, run.count) == (2.0, 2)
     with spool.open("a") as more:
         more.write(" a line}\n")
-    run.look(3.0)
+    run.sample(3.0)
     spool.unlink()
-    run.look(4.0)
+    run.sample(4.0)
     assert run.points == [(2.0, 2), (3.0, 3)]
 
 
-def test_an_invocation_that_breaks_off_is_its_end_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C ends the emulator first; and a run whose handler never ended would never be over."""
+def test_a_broken_invocation_ends_the_run_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends the emulator first; and a run without an end would never be over."""
 
     def gone(**_: Any) -> None:
         raise ConnectionClosedError(endpoint_url="http://127.0.0.1:9/")

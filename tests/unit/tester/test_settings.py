@@ -1,4 +1,4 @@
-"""What the tester's form may ask for; a field that breaks its rule is named."""
+"""The fields of the tester's form; one that breaks its rule is named."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read(form: object) -> Settings:
 
 
 def test_an_empty_form_is_the_stacks_own_job() -> None:
-    """Every field is optional, and no fault is put in."""
+    """Every field is optional, and there is no fault."""
     asked = read({})
     assert (asked.job.bucket, asked.job.prefix, asked.job.manifest_prefix) == ("reports", "inbox/", "manifests/test-1/")
     assert (asked.timeout, asked.kept_free, asked.seed, asked.every_page) == (3, 2.0, True, True)
@@ -29,8 +29,8 @@ def test_an_empty_form_is_the_stacks_own_job() -> None:
     assert asked.parameters() == {"Timeout": "3", "ShutdownPeriod": "2"}
 
 
-def test_fields_come_as_a_browser_sends_them() -> None:
-    """As strings; an empty hop is none."""
+def test_fields_are_read_as_a_browser_sends_them() -> None:
+    """As strings; an empty hop means none."""
     asked = read({"page_size": "5", "timeout": "10", "kept_free": "7.5", "kill_hops": "1, 3,", "throttle_at": "2"})
     assert (asked.job.page_size, asked.event["page_size"]) == (5, "5")
     assert (asked.timeout, asked.kept_free, asked.kill_hops, asked.throttle_at) == (10, 7.5, frozenset({1, 3}), 2)
@@ -68,7 +68,7 @@ def test_fields_come_as_a_browser_sends_them() -> None:
     ],
 )
 def test_a_field_that_breaks_its_rule_is_named_with_value_and_rule(field: str, value: object) -> None:
-    """The page puts the message beside the field."""
+    """The page shows the message beside the field."""
     with pytest.raises(InvalidEventError) as refused:
         read({field: value})
     assert refused.value.field == field
@@ -77,7 +77,7 @@ def test_a_field_that_breaks_its_rule_is_named_with_value_and_rule(field: str, v
 
 
 @pytest.mark.parametrize("form", [None, [], "prefix", 7])
-def test_what_is_no_form_is_refused(form: Any) -> None:
+def test_anything_but_a_form_is_refused(form: Any) -> None:
     """By name too."""
     for reads in (read, settings.pdf_count, settings.switch):
         with pytest.raises(InvalidEventError, match="form"):
@@ -86,14 +86,14 @@ def test_what_is_no_form_is_refused(form: Any) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, "", None, "many", 20_001, 1.5, True])
 def test_the_number_of_pdfs_has_a_limit(value: object) -> None:
-    """The bucket is filled one request an object."""
+    """The bucket is filled with one request for each object."""
     with pytest.raises(InvalidEventError, match="count.*must be an integer from 1 to 20000"):
         settings.pdf_count({"count": value})
     assert settings.pdf_count({"count": "20000"}) == 20_000
 
 
 def test_a_switch_is_on_or_off() -> None:
-    """Nothing else stands for either."""
+    """No other value means either."""
     assert settings.switch({"on": True}) is True
     for form in ({}, {"on": "true"}, {"on": True, "off": False}):
         with pytest.raises(InvalidEventError):
@@ -101,8 +101,8 @@ def test_a_switch_is_on_or_off() -> None:
 
 
 @pytest.mark.parametrize("name", ["a b.pdf", "résumé.pdf", "100%.pdf", "deep/er/%2F.pdf", "x" * 1018])
-def test_a_file_is_uploaded_under_its_very_name(name: str) -> None:
-    """Whatever is in it, after the prefix."""
+def test_a_file_is_uploaded_under_its_exact_name(name: str) -> None:
+    """Whatever its characters, after the prefix."""
     s3: Any = OneObject()
     objects.put(s3, name, b"%PDF-1.4 ...")
     assert s3.put == {f"inbox/{name}": b"%PDF-1.4 ..."}
@@ -112,16 +112,16 @@ def test_a_file_is_uploaded_under_its_very_name(name: str) -> None:
     ("name", "body", "field"),
     [("", b"%PDF-1.4", "name"), ("x" * 1019, b"%PDF-1.4", "name"), ("a.pdf", b"", "file"), ("a.pdf", b"PK", "file")],
 )
-def test_a_file_that_is_no_pdf_or_makes_no_key_is_refused(name: str, body: bytes, field: str) -> None:
-    """And nothing is put."""
+def test_a_file_that_is_no_pdf_or_has_no_valid_key_is_refused(name: str, body: bytes, field: str) -> None:
+    """And nothing is stored."""
     s3: Any = OneObject()
     with pytest.raises(InvalidEventError) as refused:
         objects.put(s3, name, body)
     assert (refused.value.field, s3.put) == (field, {})
 
 
-def test_a_hop_of_several_chains_is_not_killed_here() -> None:
-    """The emulated Step Functions gives a killed hop out to nobody again: the run would never end, and not say why."""
+def test_a_hop_of_several_chains_cannot_be_killed() -> None:
+    """The emulated Step Functions gives out no killed hop again: the run would never end, without saying why."""
     with pytest.raises(InvalidEventError, match="needs one chain") as refused:
         read({"kill_hops": "1", "chains": "3"})
     assert refused.value.field == "kill_hops"

@@ -1,4 +1,4 @@
-"""The tester draws the ranges of a job of several chains side by side."""
+"""The tester shows the ranges of a job of several chains side by side."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ KEYS = [f"in/{number}.pdf" for number in range(10)]
 
 
 def seen(number: int, after: str, upto: str | None, state: str, count: int) -> JobSnapshot:
-    """Return what the ledger has of a range."""
+    """Return the ledger's record of a range."""
     record = record_of(state=state, count=count, lease_until=NOW + timedelta(seconds=45))
     share = Share(number, after, upto, 1)
     return JobSnapshot(replace(record, place=replace(record.place, share=share)), NOW)
 
 
-def test_each_range_has_a_row_with_its_own_keys_in_the_order_of_the_keys() -> None:
-    """Also one that no chain has begun, of which the ledger knows nothing."""
-    rows = shares.told(
+def test_each_range_has_a_row_with_its_keys_in_key_order() -> None:
+    """A range that no chain has begun included, which has no record."""
+    rows = shares.describe(
         [seen(2, "in/7", None, RUNNING, 1), seen(0, "", "in/3.pdf", COMPLETE, 4)], planned=3, keys=KEYS, now=NOW
     )
     assert [(row["number"], row["state"], row["count"], row["expected"]) for row in rows] == [
@@ -34,7 +34,7 @@ def test_each_range_has_a_row_with_its_own_keys_in_the_order_of_the_keys() -> No
     ]
 
 
-def test_a_chain_whose_hop_has_died_is_told_as_lost() -> None:
-    """Its record alone says running."""
-    (row,) = shares.told([seen(0, "", None, RUNNING, 0)], planned=1, keys=KEYS, now=NOW + timedelta(minutes=1))
+def test_a_chain_whose_hop_has_died_is_shown_as_lost() -> None:
+    """Its record still has the state running."""
+    (row,) = shares.describe([seen(0, "", None, RUNNING, 0)], planned=1, keys=KEYS, now=NOW + timedelta(minutes=1))
     assert row["state"] == "lost"

@@ -1,4 +1,4 @@
-"""The tester's page as a file: readable in light and dark, with nothing from elsewhere."""
+"""The tester's page is readable in light and dark, and loads nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STYLE = (STATIC / "tester.css").read_text(encoding="utf-8")
 PAGE = (STATIC / "index.html").read_text(encoding="utf-8")
 TEXT = ("ink", "quiet", "accent", "complete", "parked", "killed", "retry", "ended")
 SCHEMES = ("light", "dark")
-READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.2: contrast of text (1.4.3), and of what is no text (1.4.11)
+READABLE, VISIBLE = 4.5, 3.0  # WCAG 2.2: contrast of text (1.4.3), and of other elements (1.4.11)
 
 
 def colours(scheme: str) -> dict[str, str]:
@@ -35,8 +35,8 @@ def contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_text_can_be_read(scheme: str) -> None:
-    """On cards and on the page itself, and on the button."""
+def test_every_text_has_enough_contrast(scheme: str) -> None:
+    """On cards, on the page itself, and on the button."""
     found = colours(scheme)
     low = {
         (name, ground): contrast(found[name], found[ground])
@@ -49,26 +49,26 @@ def test_every_text_can_be_read(scheme: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_the_edge_of_a_field_can_be_seen(scheme: str) -> None:
-    """A field is known by its edge."""
+def test_the_edge_of_a_field_has_enough_contrast(scheme: str) -> None:
+    """A field is recognised by its edge."""
     found = colours(scheme)
     assert min(contrast(found["edge"], found[ground]) for ground in ("card", "field")) >= VISIBLE
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
-def test_nothing_comes_from_elsewhere_and_no_markup_is_made_of_data(path: object) -> None:
-    """A key may hold ``<script>``; a laptop may be offline."""
+def test_nothing_is_loaded_from_elsewhere_and_no_data_becomes_markup(path: object) -> None:
+    """A key may have ``<script>``; a laptop may be offline."""
     text = (STATIC / str(path)).read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|@import|innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
-    assert not re.search(r"<[a-z][^>]*\s(style|on[a-z]+)=", text)  # the policy would forbid them
+    assert not re.search(r"<[a-z][^>]*\s(style|on[a-z]+)=", text)  # the content security policy would block them
 
 
-def test_whoever_wants_no_motion_gets_none() -> None:
-    """The one animation is off then."""
+def test_the_animation_is_off_for_users_who_want_reduced_motion() -> None:
+    """The page has one animation."""
     assert "prefers-reduced-motion: reduce" in STYLE
 
 
-def test_the_form_begins_with_what_one_lambda_cannot_do() -> None:
+def test_the_form_begins_with_a_job_too_long_for_one_lambda() -> None:
     """The emulator answers fewer than 200 requests a second; a hop on a busy machine has time for its hand-over."""
     form = {name: int(value) for name, value in re.findall(r'id="(\w+)" name="\w+" [^>]*value="(\d+)"', PAGE)}
     assert form["count"] / form["page_size"] > 200 * form["timeout"]

@@ -1,4 +1,4 @@
-"""The tester tells a chain's course from what ledger and log say, and when."""
+"""The tester derives the timeline of a chain from its ledger and its log."""
 
 from __future__ import annotations
 
@@ -26,61 +26,61 @@ JOB = Job.from_event(
 
 
 def record(holder: str, hop: int, state: str = "running", count: int = 0) -> Record:
-    """Return the ledger's record at some moment."""
+    """Return the ledger's record at one moment."""
     place = replace(SiblingPayload.first(JOB, JOB.job_id("one"), NOW), hop=hop)
     lease = NOW + timedelta(seconds=45)
     return Record(job_key=JOB.job_key, state=state, place=place, holder=holder, lease_until=lease, runs=(), count=count)
 
 
 def line(request: str, after: float, event: str, hop: int, **fields: Any) -> Line:
-    """Return a line that the function logged."""
+    """Return a line of the function's log."""
     return Line(
         "chain", LOG, BEGAN + after, request, {"event": event, "hop": hop, "job_id": JOB.job_id("one"), **fields}
     )
 
 
-def told(course: Timeline) -> list[tuple[int, str]]:
+def outcomes(course: Timeline) -> list[tuple[int, str]]:
     """Return hop and outcome of each attempt."""
     return [(attempt.hop, attempt.outcome) for attempt in course.attempts()]
 
 
-def test_a_hop_shows_as_soon_as_the_ledger_has_it_and_its_log_completes_it() -> None:
-    """The emulator hands a hop's lines over when it ends."""
+def test_a_hop_is_shown_from_its_record_and_completed_from_its_log() -> None:
+    """The emulator delivers a hop's lines when it ends."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0), BEGAN + 1)
+    course.observe(record("a", 0), BEGAN + 1)
     assert [(each.hop, each.outcome, each.ended) for each in course.attempts()] == [(0, "running", None)]
     course.read([line("r0", 0.9, "start", 0), line("r0", 2, "checkpoint", 0, count=10), line("r0", 2.2, "handover", 0)])
-    course.see(record("b", 1), BEGAN + 2.5)
+    course.observe(record("b", 1), BEGAN + 2.5)
     first, second = course.attempts()
     assert (first.outcome, first.began, first.ended, first.count) == ("handed over", BEGAN + 0.9, BEGAN + 2.2, 10)
     assert (second.hop, second.outcome) == (1, "running")
 
 
-def test_a_killed_hop_stays_in_the_picture_and_its_retry_comes_after_it() -> None:
-    """Its own log never comes."""
+def test_a_killed_hop_stays_in_the_timeline_and_its_retry_follows_it() -> None:
+    """Its own log is never delivered."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0), BEGAN + 1)
+    course.observe(record("a", 0), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
-    assert told(course) == [(0, "killed")]
-    course.see(record("b", 0), BEGAN + 5)
+    assert outcomes(course) == [(0, "killed")]
+    course.observe(record("b", 0), BEGAN + 5)
     course.read([line("r1", 5, "start", 0), line("r1", 6, "complete", 0, count=3)])
-    assert told(course) == [(0, "killed"), (0, "complete")]
+    assert outcomes(course) == [(0, "killed"), (0, "complete")]
     killed = course.attempts()[0]
     assert (killed.began, killed.ended) == (BEGAN + 1, BEGAN + 1.5)
 
 
-def test_another_jobs_lines_are_not_in_the_picture() -> None:
-    """A former run's last hop may still write."""
+def test_another_jobs_lines_are_not_in_the_timeline() -> None:
+    """An earlier run's last hop may still write."""
     course = Timeline(JOB.job_key, BEGAN)
     course.read([line("r", 1, "start", 4, job_id="0123456789abcdef-0123456789abcdef")])
     assert course.attempts() == []
 
 
-def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page's stream broke when a hop began in that moment."""
+def test_a_timeline_may_be_read_while_its_thread_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's stream broke when a hop began at that moment."""
     course = Timeline(JOB.job_key, BEGAN)
     for number in range(3):
-        course.see(record(str(number), number), BEGAN + number)
+        course.observe(record(str(number), number), BEGAN + number)
         course.read([line(str(number), number, "start", number)])
     read, seen = timeline._logged, timeline._is_of
 
@@ -91,7 +91,7 @@ def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.M
 
     def is_of(*each: Any) -> bool:
         number = 10 + len(course._spells)
-        course.see(record(str(number), number), BEGAN + number)
+        course.observe(record(str(number), number), BEGAN + number)
         return seen(*each)
 
     monkeypatch.setattr(timeline, "_logged", logged)
@@ -99,17 +99,17 @@ def test_a_course_may_be_looked_at_while_its_thread_writes(monkeypatch: pytest.M
     assert len(course.attempts()) == 3
 
 
-def test_what_a_killed_hop_had_logged_is_no_second_bar() -> None:
-    """An emulator that hands over what it had written before would show it twice."""
+def test_the_log_of_a_killed_hop_makes_no_second_bar() -> None:
+    """An emulator may deliver what the hop had written before."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 2), BEGAN + 1)
+    course.observe(record("a", 2), BEGAN + 1)
     course.kill("a", BEGAN + 1.5)
     course.read([line("r0", 1, "start", 2)])
-    assert told(course) == [(2, "killed")]
+    assert outcomes(course) == [(2, "killed")]
 
 
-def test_parks_failures_retries_and_duplicates_say_why() -> None:
-    """Each in the reader's words."""
+def test_parks_failures_retries_and_duplicates_have_a_reason() -> None:
+    """In the reader's words."""
     course = Timeline(JOB.job_key, BEGAN)
     course.read(
         [
@@ -131,15 +131,15 @@ def test_parks_failures_retries_and_duplicates_say_why() -> None:
 
 
 def test_keys_over_time_come_from_pages_checkpoints_and_the_ledger() -> None:
-    """In the order of time, from the very beginning."""
+    """In the order of time, from the start."""
     course = Timeline(JOB.job_key, BEGAN)
-    course.see(record("a", 0, count=7), BEGAN + 1.5)
+    course.observe(record("a", 0, count=7), BEGAN + 1.5)
     course.read([line("r", 1, "page", 0, count=5), line("r", 2, "checkpoint", 0, count=10)])
     assert course.points() == [(0.0, 0), (1.0, 5), (1.5, 7), (2.0, 10)]
     assert course.count() == 10
 
 
-def test_a_long_course_keeps_its_last_point() -> None:
+def test_a_long_timeline_keeps_its_last_point() -> None:
     """A chart has a few hundred pixels."""
     points = [(float(at), at) for at in range(5000)]
     assert len(thinned(points)) <= MAX_POINTS + 1
@@ -148,7 +148,7 @@ def test_a_long_course_keeps_its_last_point() -> None:
 
 
 class Group:
-    """A log group in memory, as its paginator gives it."""
+    """A log group in memory, with its paginator."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
@@ -169,7 +169,7 @@ class Group:
 
 
 def test_each_line_is_read_once_and_belongs_to_its_invocation() -> None:
-    """Two runtimes write at once; sosw's lines and the metrics name no request."""
+    """Two runtimes write at once; sosw's lines and the metrics have no request id."""
     group: Any = Group()
     reader = Reader(group, "/aws/lambda/f", "chain", BEGAN)
     group.say("a", "START RequestId: one Version: $LATEST", '{"level":"INFO","message":"sosw says"}')
@@ -188,8 +188,8 @@ def test_each_line_is_read_once_and_belongs_to_its_invocation() -> None:
     assert reader.new() == []
 
 
-def test_a_log_group_that_is_not_there_yet_is_empty() -> None:
-    """Lambda makes it with the first line."""
+def test_a_missing_log_group_is_empty() -> None:
+    """Lambda creates it with the first line."""
     group: Any = Group()
     group.exists = False
     assert Reader(group, "/aws/lambda/f", "seed", BEGAN).new() == []
