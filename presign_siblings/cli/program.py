@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM, JSON = "presign-siblings", "--json"
 # The query of a link, which makes it a credential; also of one that is encoded within another, as mail programs do it.
-_OF_LINK = re.compile(r"\?[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*")
+_OF_LINK = re.compile(r"(?:\?|%(?:25)*3F)[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*", re.IGNORECASE)
 
 
 class Command(NamedTuple):
