@@ -193,7 +193,7 @@ def test_a_pipe_that_is_closed_early_leaves_no_link_in_a_file(
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # less than the manifest
         assert process.stdout.read(1) == "{"
         process.send_signal(number)
-    assert (process.returncode, list(shell.folder.iterdir())) == (-number, [])
+    assert (process.returncode, list(shell.folder.iterdir())) == (128 + number, [])
 
 
 def test_a_manifest_goes_into_a_folder_that_exists(shell: Shell) -> None:
