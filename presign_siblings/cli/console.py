@@ -14,7 +14,7 @@ import click
 
 from presign_siblings.cli.environment import aws_environment
 from presign_siblings.cli.interrupt import Ended, ending
-from presign_siblings.cli.program import leave, readable
+from presign_siblings.cli.program import drop_output, leave, readable
 from presign_siblings.errors import FAILED, NO_MEMORY, NO_THREADS, STOPPED, USAGE, CommandError, is_no_thread, naming
 from processor.causes import why
 from processor.errors import InvalidEventError, PresignSiblingsError
@@ -144,6 +144,7 @@ def failures(*, as_json: bool) -> Iterator[None]:
     except PresignSiblingsError as error:
         leave(str(error), FAILED, as_json=as_json)
     except KeyboardInterrupt as stop:
+        drop_output()  # its reader may not read on
         code = stop.code if isinstance(stop, Ended) else STOPPED
         leave(f"stopped: {stop}" if stop.args else "stopped", code, as_json=as_json)
     except BrokenPipeError:

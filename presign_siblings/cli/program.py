@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM, JSON = "presign-siblings", "--json"
 # The query of a link, which makes it a credential; also of one that is encoded within another, as mail programs do it.
-_OF_LINK = re.compile(r"\?[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*")
+_OF_LINK = re.compile(r"(?:\?|%(?:25)*3F)[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*", re.IGNORECASE)
 
 
 class Command(NamedTuple):
@@ -135,16 +135,16 @@ def _written(*, as_json: bool) -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        _swallow()
+        drop_output()
         sys.exit(1)
     except OSError as error:
-        _swallow()
+        drop_output()
         if failed and isinstance(error.__context__, SystemExit):
             raise error.__context__ from None  # the first error was reported already
         leave(f"standard output: {error.strerror}", 1, as_json=as_json)
 
 
-def _swallow() -> None:
+def drop_output() -> None:
     """Drop what waits to be written."""
     with suppress(OSError):  # a test's standard output is not a file
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

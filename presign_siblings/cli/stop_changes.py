@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -68,9 +69,10 @@ class Changes:
         return switches.switches(self._events, self._functions, self._deployed, look=look)
 
     def zero(self) -> str | None:
-        """Return ``0`` if 0 is reserved now: nothing starts then."""
-        found = self.look(RESERVED, partial(switches.reserved, self._functions, self._deployed), None)
-        return "0" if found == 0 else None
+        """Return ``0`` if 0 is reserved now, as far as AWS says: nothing starts then."""
+        with suppress(BotoCoreError, ClientError):
+            return "0" if switches.reserved(self._functions, self._deployed) == 0 else None
+        return None
 
     def attempt(self, name: str, call: Callable[[], object]) -> None:
         """Make a change; note a refusal, or that its target no longer exists."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import multiprocessing
 import sys
@@ -42,6 +43,7 @@ class Processes:
     ) -> None:
         self._on_progress, self._stopping = on_progress, stopping
         self._connections, self._processes = list[Connection](), list[Any]()
+        atexit.register(self.leave)  # multiprocessing waits at the exit for what it has started
         context: Any = multiprocessing.get_context(METHOD)
         gc.freeze()  # the collector must not touch what the copies share, so that it stays shared
         for _ in range(number):

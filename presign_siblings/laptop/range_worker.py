@@ -101,9 +101,8 @@ def work(connection: Connection, others: Sequence[Connection], settings: Setting
                        Whatever arrives during a range, or the end of the other process, stops the work on the range.
     :param others:     Copies of the other ends, which would keep closed connections open.
     """
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # Ctrl-C goes to the first process, which asks the others to stop
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # these mostly reach all processes: the first asks the others to stop
     for other in others:
         other.close()
     try:

@@ -185,8 +185,8 @@ def _work(answers: int, life: int, work: Callable[[], Downloaded]) -> NoReturn:
             raise KeyboardInterrupt
 
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes: the first stops the others
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # these mostly reach all processes: the first stops the others
         signal.signal(signal.SIGALRM, end_with_the_first)  # a signal, since the system may allow no more threads
         signal.setitimer(signal.ITIMER_REAL, POLL_SECONDS, POLL_SECONDS)
         result = _result(work)

@@ -14,7 +14,9 @@ _ACCESS_POINT = re.compile(
     r"s3://(arn:aws[a-z-]*:s3:[a-z0-9-]+:[0-9]{12}:accesspoint[/:][a-z0-9-]+)(?:/(.*))?\Z", re.DOTALL
 )
 WEB = ("https://", "http://")
-_SIGNED = "Signature="  # in the query of every presigned URL
+# In the query of every presigned URL; encoded where a mail program has put the URL into a link of its own.
+_SIGNED = re.compile(r"Signature(?:=|%(?:25)*3D)", re.IGNORECASE)
+_QUERY = re.compile(r"\?|%(?:25)*3F", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +60,15 @@ def place(written: str) -> Place:
         return S3Place.parse(written)
     if written.startswith(WEB) or written == STDIN:
         return written
-    if _SIGNED in written and not os.path.lexists(written):  # wget names files so
+    if _SIGNED.search(written) and not os.path.lexists(written):  # wget names files so
         raise WrongUseError(f"{shown(written)!r} is not a file, and a URL begins with https:// or http://")
     return Path(written)
 
 
 def shown(written: str) -> str:
     """Return a place for a message: a presigned URL without its query, which is the credential."""
-    if not written.startswith(WEB) and _SIGNED not in written:
+    if not written.startswith(WEB) and not _SIGNED.search(written):
         return written
-    scheme, mark, rest = written.partition("?")[0].rpartition("://")
+    scheme, mark, rest = _QUERY.split(written, maxsplit=1)[0].rpartition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"

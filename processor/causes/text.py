@@ -9,7 +9,9 @@ MESSAGE_CHARACTERS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 # It names the characters to replace: with those to keep, it would take twenty times as long to compile.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\U00010000-\U0010ffff]+")
-_CREDENTIAL = re.compile(r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*[=:]", re.IGNORECASE)
+_CREDENTIAL = re.compile(
+    r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)(?:\s*[=:]|%(?:25)*3D)", re.IGNORECASE
+)
 
 # In other programs' words, where "Error loading SSO Token: it does not exist" holds no credential.
 _HOLDS_ONE = re.compile(

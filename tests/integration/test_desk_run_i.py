@@ -69,6 +69,7 @@ class Shell:
             text=True,
             cwd=self.folder,
             env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            start_new_session=True,
         )
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
@@ -714,12 +715,16 @@ def test_processes__the_rest_of_a_range_is_divided_when_another_process_has_no_w
     assert [each.name for each in shell.folder.iterdir()] == ["links.jsonl"]
 
 
-def test_processes__ctrl_c_stops_all_and_resume_continues(shell: Shell) -> None:
-    """With as many processes as before, unasked; finished ranges are not listed again."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_processes__a_signal_to_all_stops_them_and_resume_continues(shell: Shell, number: signal.Signals) -> None:
+    """As Ctrl-C, ``timeout`` and systemd send it; resumed in as many processes, no finished range is listed again."""
     checkpoint = shell.folder / "links.jsonl.checkpoint"
     run = ("run", shell.source(), "--to", "links.jsonl", *TWO)
-    code, out, err = shell.interrupted(signal.SIGINT, checkpoint, *run, *SLOW)
-    assert (code, "stopped after" in out) == (130, True), err
+    process = shell.start(*run, *SLOW)
+    saved(process, checkpoint)
+    os.killpg(process.pid, number)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, "stopped after" in out) == (128 + number, True), err
     assert list(shell.folder.glob("links.jsonl.checkpoint.ranges/*"))
     code, _, err = shell.run(*run, *PAGES)
     assert (code, "--resume continues it" in err) == (5, True)

@@ -172,9 +172,14 @@ def test_the_files_of_a_thousand_manifests_are_shared(web: Web, tmp_path: Path) 
     assert (called.exit_code, len(files(tmp_path))) == (0, 30 * COUNT), called.output
 
 
-@pytest.mark.parametrize(("end", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, 1)])
+@pytest.mark.parametrize(
+    ("end", "code"), [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGKILL, 1)]
+)
 def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.Signals, code: int) -> None:
-    """Ctrl-C ends all of them, and leaves no partial file; the death of one is reported, and ends the others."""
+    """
+    Ctrl-C, a terminal that closes and ``timeout`` reach all of them: the first ends the others, and no partial file is
+    left. The death of one is reported, and ends the others.
+    """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         place = f"http://127.0.0.1:{silent.getsockname()[1]}"
         arguments = written(
@@ -185,7 +190,9 @@ def test_no_process_outlives_the_download(web: Web, tmp_path: Path, end: signal.
             while sum(name.endswith(".pdf") for name in names(tmp_path)) < COUNT and first.poll() is None:
                 time.sleep(0.01)
             copies = children(first.pid)
-            os.kill(first.pid if end == signal.SIGINT else copies[0], end)
+            for pid in copies[:1] if end == signal.SIGKILL else (*copies, first.pid):
+                os.kill(pid, end)
+                time.sleep(0.2)
             _, stderr = first.communicate(timeout=60)
     assert (first.returncode, len(copies)) == (code, 2), stderr
     assert ("a process of the download ended unexpectedly" in stderr) == (end == signal.SIGKILL)

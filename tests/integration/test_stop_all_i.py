@@ -401,3 +401,14 @@ def test_a_terminal_shows_how_many_jobs_are_asked(
         done = CliRunner().invoke(main, ["stop", "--all", "--function", function.name])
     assert "2 of 3 jobs asked" in done.stderr
     assert CliRunner().invoke(main, ["stop", "--all", "--undo", "--function", function.name]).stderr == ""
+
+
+def test_an_undo_that_may_not_look_at_the_concurrency_is_done(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stop had left the concurrency alone; the record is gone, so nothing is to be called again."""
+    function.stop()
+    with monkeypatch.context() as patched:
+        patched.setattr("presign_siblings.remote.switches.reserved", refused)
+        code, result = function.stop("--undo")
+    assert (code, result["refused"], result["reserved_concurrency"], function.state()) == (0, {}, None, BEFORE)

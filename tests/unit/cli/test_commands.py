@@ -499,7 +499,13 @@ def test_a_download_refuses_a_destination_that_is_no_folder_of_this_machine(
 
 
 @pytest.mark.parametrize(
-    "link", ["https://x/m?X-Amz-Signature=0123&a=b", "https://x/m?url=https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123"]
+    "link",
+    [
+        "https://x/m?X-Amz-Signature=0123&a=b",
+        "https://x/m?url=https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123",
+        "https://x/m?url=https%3a%2f%2fx%2fm%3fX-Amz-Signature%3d0123",
+        "https://x/m/https%3A%2F%2Fx%2Fm%3FX-Amz-Signature%3D0123",
+    ],
 )
 @pytest.mark.parametrize("json_", [[], ["--json"]])
 def test_a_wrong_call_shows_no_link(json_: list[str], link: str) -> None:

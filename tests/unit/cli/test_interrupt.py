@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import io
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from _typeshed import ReadableBuffer
+
+FULL = 60_000  # bytes in a pipe, which takes 65,536
 
 
 def _gone(_: str) -> None:
@@ -118,6 +122,21 @@ def test_a_kill_leaves_no_copy_of_the_links(tmp_path: Path, number: signal.Signa
         refresh.send_signal(number)
         assert refresh.stderr.read() == b"presign-siblings: stopped\n"
     assert (refresh.returncode, [*tmp_path.iterdir()]) == (128 + number, [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_command_ends_although_nothing_reads_its_output(tmp_path: Path, number: signal.Signals) -> None:
+    """As behind a pager that waits: what is still to be written would keep the process."""
+    manifest = tmp_path / "manifest.jsonl"
+    manifest.write_bytes(b"".join(line(f"{each}.pdf") for each in range(5_000)))
+    command = [sys.executable, "-m", "presign_siblings", "export", str(manifest)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as export:
+        assert export.stdout is not None
+        while int.from_bytes(fcntl.ioctl(export.stdout, termios.FIONREAD, bytes(4)), sys.byteorder) < FULL:
+            time.sleep(0.01)
+        export.send_signal(number)
+        assert export.wait(timeout=10) == 128 + number
 
 
 def test_nohup_lets_a_run_continue() -> None:

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from unittest.mock import MagicMock
+from urllib.parse import quote
 
 import pytest
 
@@ -125,6 +126,10 @@ def test_places_are_distinguished_by_their_beginning() -> None:
 def test_a_url_is_shown_without_its_credential() -> None:
     """No query, no user."""
     assert shown(f"https://me:secret@host/a?{QUERY}") == "https://host/a"
+    assert (
+        shown(f"https://host/{quote(f'https://host/a?{QUERY}', safe='')}")
+        == f"https://host/{quote('https://host/a', safe='')}"
+    )
     assert shown("s3://reports/a?b") == "s3://reports/a?b"
 
 
