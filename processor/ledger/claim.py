@@ -121,7 +121,7 @@ class Claim:
             if not self.gathers:
                 return Decision(Verdict.WORK, begun)
             # The table was emptied, or is another one; or the event is older than what a table remembers.
-            return Decision(Verdict.PARKED, replace(begun, reason=FORGOTTEN))
+            return Decision(Verdict.PARKED, replace(begun, state=PARKED, reason=FORGOTTEN))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:

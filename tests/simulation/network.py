@@ -65,7 +65,9 @@ class Invocation:
     :param holder:   Names its claim.
     :param skew:     Seconds that its clock is wrong by.
     :param dead:     What killed it.
+    :param queued:   Its event is a message, which is delivered again until it is done.
     :param accepted: Lambda took its sibling, and said so.
+    :param done:     Its event has done its part: a message leaves its queue.
     :param saw:      What the guards were told.
     """
 
@@ -82,6 +84,8 @@ class Invocation:
     dead: str | None = None
     accepted: bool = False
     worked: bool = False
+    queued: bool = False
+    done: bool = True
     saw: dict[str, Any] = field(default_factory=dict)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 

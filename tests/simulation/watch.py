@@ -83,6 +83,11 @@ class Watch:
         self.breaches.append(f"at {self._world.loop.time():.3f} s, {who}{breach}\n{where}".rstrip())
         self._world.trace(invocation, "BREACH", breach)
 
+    def forget(self) -> None:
+        """Know of no hop: the table has forgotten them too, and a retry may begin its run again."""
+        self._spawned.clear()
+        self._handed_over.clear()
+
     def view(self, prefix: str = PREFIX) -> View | None:
         """Return the record of a prefix's job."""
         item = self._world.item_of(prefix)
