@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 100  # recovery events, at most; a budget may be one hop
 LANDED = 600.0
+FIRED = 2.0  # seconds after its time that a schedule starts the function: more than clocks differ by
 PATIENCE = 200_000.0  # virtual seconds until the queue must be empty
 
 
@@ -134,9 +135,10 @@ class _History:
         if arrival.kind == "schedule":
             number = round(arrival.at)
             event = schedule(number, self._time(arrival.at))
-            queue.submit(f"schedule {number}", event, arrival.at, times=arrival.times)
+            at = arrival.at + FIRED
+            queue.submit(f"schedule {number}", event, at, times=arrival.times)
             if self._world.plan.twins:
-                queue.submit(f"twin {number}", event | {"id": f"twin-{number}"}, arrival.at)
+                queue.submit(f"twin {number}", event | {"id": f"twin-{number}"}, at)
             return
         event = {"fresh": True} if arrival.kind == "fresh" else {}
         event |= {"force": True} if self._world.plan.forced else {}
