@@ -74,6 +74,27 @@ def test_a_lost_lease_stops_the_work() -> None:
         asyncio.run(keep(Table({}, LeaseLostError("other hands")), for_ever))
 
 
+def test_work_that_a_lost_lease_stops_has_ended_before_anything_follows() -> None:
+    """What it still writes while it is cancelled is not beside the next holder's retry."""
+
+    async def stopped() -> list[str]:
+        told = list[str]()
+
+        async def slowly(_: Lease) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _turn in range(3):
+                    await asyncio.sleep(0)
+                told.append("ended")
+
+        with pytest.raises(LeaseLostError):
+            await keep(Table(LeaseLostError("another")), slowly)
+        return told
+
+    assert asyncio.run(stopped()) == ["ended"]
+
+
 def test_a_table_that_does_not_answer_stops_the_work_before_the_lease_ends() -> None:
     """One lost renewal is borne, not all."""
     table = Table(*[RetryableError("no answer")] * 99)

@@ -10,7 +10,7 @@ from unittest.mock import ANY
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from processor.siblings.manager import SiblingsManager, split_arn
@@ -130,6 +130,15 @@ def test_kill_switch__all_off_is_off_whatever_auto_spawning_says(stubbed: Callab
     """In sosw ``auto_spawning`` lifts the kill switch."""
     manager = stubbed([rule("off", "DISABLED")], auto_spawning=True)
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/off",)) is False
+
+
+def test_kill_switch__a_state_that_may_not_be_read_is_not_that_of_a_missing_rule(
+    stubbed: Callable[..., SiblingsManager],
+) -> None:
+    """``auto_spawning`` would decide, and let a chain continue whose rule is off."""
+    manager = stubbed([("describe_rule", "AccessDeniedException", None)], auto_spawning=True)
+    with pytest.raises(ClientError):
+        manager.any_events_rules_enabled(LambdaContext(), ("default/off",))
 
 
 @pytest.mark.parametrize("auto_spawning", [True, False])
