@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -66,6 +67,7 @@ def test_the_lease_is_renewed_while_the_work_goes_on() -> None:
 
     assert asyncio.run(keep(table, until_renewed))[0] == "done"
     assert set(table.counts) == {4000}
+    assert {later - earlier for earlier, later in pairwise(table.times)} == {module.RENEW}
 
 
 def test_a_lost_lease_stops_the_work() -> None:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from processor.siblings.manager import SiblingsManager, split_arn
+from processor.siblings.retry import TRY_SECONDS
 from tests.fakes import ARN, LambdaContext, refuse
 
 if TYPE_CHECKING:
@@ -238,6 +239,7 @@ def test_look_ups__that_are_throttled_are_made_again(stubbed: Callable[..., Sibl
     for client in (manager.events_client, manager.cloudwatch_client):
         config: Any = client.meta.config
         assert config.retries["total_max_attempts"] == 1
+        assert config.connect_timeout + config.read_timeout == TRY_SECONDS, "which is the time that one try may take"
 
 
 def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings: Siblings) -> None:
@@ -348,6 +350,7 @@ def test_spawn__the_sdk_tries_once() -> None:
     """Botocore's own retry after a reset connection would start two chains."""
     config: Any = SiblingsManager().lambda_client.meta.config
     assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout < 10, "the default SHUTDOWN_PERIOD"
 
 
 def test_spawn__the_payload_is_not_logged(siblings: Siblings, caplog: pytest.LogCaptureFixture) -> None:
