@@ -16,11 +16,13 @@ from botocore.stub import Stubber
 from processor.siblings.manager import SiblingsManager, split_arn
 from processor.siblings.retry import TRY_SECONDS
 from tests.fakes import ARN, LambdaContext, refuse
+from tests.output import logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fakes import Siblings
+    from tests.output import Output
 
 BARE = ARN
 ALIAS = f"{ARN}:live"
@@ -259,10 +261,13 @@ def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsMana
     assert stubbed(metrics=[2.0, 7.0]).get_approximate_concurrent_executions() == 7
 
 
-def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager]) -> None:
-    """No data and no answer are both unknown."""
+def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager], output: Output) -> None:
+    """No data and no answer are both unknown; the log says which right is missing."""
     assert stubbed(metrics=[]).get_approximate_concurrent_executions() is None
+    assert not logged(output, "guard")
     assert stubbed(metrics="AccessDenied").get_approximate_concurrent_executions() is None
+    (line,) = logged(output, "guard")
+    assert (line["message"], line["error"]) == ("concurrency unknown", "AccessDenied")
 
 
 def test_spawn__goes_to_the_alias_in_use(siblings: Siblings) -> None:
@@ -272,6 +277,17 @@ def test_spawn__goes_to_the_alias_in_use(siblings: Siblings) -> None:
     (request,) = siblings.requests
     assert (request["FunctionName"], request["Qualifier"], request["InvocationType"]) == (BARE, "live", "Event")
     assert json.loads(request["Payload"]) == {"hop": 1}
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_spawn__asks_the_kill_switch_unless_the_caller_has(
+    siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, on: bool
+) -> None:
+    """As sosw's own method does; the chain's guards have asked before a hand-over."""
+    monkeypatch.setattr(SiblingsManager, "any_events_rules_enabled", lambda *_: on)
+    assert SiblingsManager().spawn_sibling(LambdaContext(), {"hop": 1}) is on
+    assert len(siblings.requests) == on
+    assert SiblingsManager().spawn_sibling(LambdaContext(), {"hop": 1}, force=True) is True
 
 
 def test_spawn__without_an_alias_names_none(siblings: Siblings) -> None:
