@@ -27,6 +27,19 @@ if TYPE_CHECKING:
 BARE = ARN
 ALIAS = f"{ARN}:live"
 LATEST = f"{ARN}:$LATEST"
+# CloudWatch takes whole minutes alone.
+MAXIMUM = {
+    "Id": ANY,
+    "MetricStat": {
+        "Metric": {
+            "Namespace": "AWS/Lambda",
+            "MetricName": "ConcurrentExecutions",
+            "Dimensions": [{"Name": "FunctionName", "Value": ANY}],
+        },
+        "Period": 60,
+        "Stat": "Maximum",
+    },
+}
 
 
 class Ago:
@@ -61,7 +74,7 @@ def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
             for_metrics.add_response(
                 "get_metric_data",
                 {"MetricDataResults": [{"Id": "concurrency", "Values": metrics}]},
-                {"MetricDataQueries": ANY, "StartTime": Ago(minutes=5), "EndTime": Ago(minutes=0)},
+                {"MetricDataQueries": [MAXIMUM], "StartTime": Ago(minutes=5), "EndTime": Ago(minutes=0)},
             )
         for stubber in (for_events, for_metrics):
             stubber.activate()
@@ -287,7 +300,7 @@ def test_spawn__asks_the_kill_switch_unless_the_caller_has(
     monkeypatch.setattr(SiblingsManager, "any_events_rules_enabled", lambda *_: on)
     assert SiblingsManager().spawn_sibling(LambdaContext(), {"hop": 1}) is on
     assert len(siblings.requests) == on
-    assert SiblingsManager().spawn_sibling(LambdaContext(), {"hop": 1}, force=True) is True
+    assert SiblingsManager().hand_over(LambdaContext(), {"hop": 1}) is None
 
 
 def test_spawn__without_an_alias_names_none(siblings: Siblings) -> None:
