@@ -43,6 +43,14 @@ def test_a_line_names_the_range_that_it_is_about_and_no_earlier_one(output: Outp
     assert "range" not in whole
 
 
+@pytest.mark.parametrize("name", ["listing_fallback", "listing_paused", "writing_paused"])
+def test_trouble_that_a_hop_bears_is_a_warning_with_its_reason(name: str, output: Output) -> None:
+    """The job is slower than it was, and its log says why."""
+    getattr(Telemetry("N", "presign", "request-1"), name)("SlowDown")
+    (line,) = [json.loads(line) for line in output.getvalue().splitlines()]
+    assert (line["event"], line["level"], line["reason"]) == (name, "WARNING", "SlowDown")
+
+
 def test_what_jobs_leave_out_is_counted_together_and_by_its_reason(output: Output) -> None:
     """Of all jobs of the invocation."""
     telemetry = Telemetry("N", "presign", "request-1")
