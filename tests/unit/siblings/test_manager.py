@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
+from processor.siblings import manager as module
 from processor.siblings.manager import SiblingsManager, split_arn
 from processor.siblings.retry import TRY_SECONDS
 from tests.fakes import ARN, LambdaContext, refuse
@@ -373,6 +374,14 @@ def test_spawn__takes_a_payload_that_is_json_already(siblings: Siblings, payload
     """As sosw does: encoded once more, the sibling would get a string in place of its event."""
     assert SiblingsManager().spawn_sibling(LambdaContext(), payload, force=True)
     assert json.loads(siblings.requests[0]["Payload"]) == {"hop": 1}
+
+
+def test_clients__each_refuses_what_does_not_come_from_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy's page for an answer was a rule without a state, or a sibling of which nobody knows."""
+    checked = list[Any]()
+    monkeypatch.setattr(module, "check_answers", checked.append)
+    made = SiblingsManager()
+    assert checked == [made.events_client, made.cloudwatch_client, made.lambda_client]
 
 
 def test_spawn__the_sdk_tries_once() -> None:
