@@ -202,8 +202,10 @@ class Siblings:
     recursive_loop: str = "Allow"
     meta: Meta = field(default_factory=Meta)
 
-    def get_function_recursion_config(self, **_: Any) -> dict[str, Any]:
-        """Return Lambda's setting for recursive loops."""
+    def get_function_recursion_config(self, **request: Any) -> dict[str, Any]:
+        """Return Lambda's setting for recursive loops, which belongs to a function and not to an alias."""
+        if request != {"FunctionName": "presign"}:
+            raise ValueError(f"not the request for a function: {request}")
         if self.error is not None:
             raise self.error
         return {"RecursiveLoop": self.recursive_loop}

@@ -121,13 +121,13 @@ class Claim:
             if not self.gathers:
                 return Decision(Verdict.WORK, begun)
             # The table was emptied, or is another one; or the event is older than what a table remembers.
-            return Decision(Verdict.PARKED, replace(begun, reason=FORGOTTEN))
+            return Decision(Verdict.PARKED, replace(begun, state=PARKED, reason=FORGOTTEN))
         return self._of_submission(record) if self.run.hop == 0 else self._of_chain(record)
 
     def _of_submission(self, record: Record) -> Decision:
         known = not self.is_new(record)
         begun_again = Decision(Verdict.WORK, self._begun(self.run, record))
-        later = self.run.job.fresh or (self.time is not None and self.time > record.place.started)
+        later = self.run.job.fresh or self._is_later(record)
         dead = record.expires_at is not None and record.expires_at <= self.now
         # The run's manifest does not answer the event: its links are dead, it is gone, or it is of other dates.
         stale = dead or self.gone == record.job_id or self.run.job.dates != record.place.job.dates
@@ -144,6 +144,12 @@ class Claim:
         if record.state == COMPLETE:
             return Decision(Verdict.FINISHED, record)
         return self._parked(record)
+
+    def _is_later(self, record: Record) -> bool:
+        """Whether the event is of a later time than the run; one of a time to come answers for it until it comes."""
+        if self.time is None or self.time <= record.place.started:
+            return False
+        return self.time <= self.now or self.time != record.place.job.time
 
     def _of_known(self, record: Record) -> Decision:
         """Decide for a submission that has had its effect, on a run that is over."""

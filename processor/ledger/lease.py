@@ -139,10 +139,7 @@ class Lease:
         working, renewing = asyncio.ensure_future(work), asyncio.create_task(self._keep_renewed())
         try:
             await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            renewing.result()
-            raise LeaseLostError(f"another holder works on job {self._record.job_id}")
+            return (working if working.done() else renewing).result()  # the renewal ends with an error alone
         finally:
             for task in (working, renewing):
                 task.cancel()

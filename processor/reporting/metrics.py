@@ -45,9 +45,7 @@ def emf(namespace: str, function: str, metrics: Mapping[str, float], reason: str
 
     :param reason: Why a job was parked: ``Parked`` is then written by ``Function`` and ``Reason``, too.
     """
-    provider = AmazonCloudWatchEMFProvider(
-        metric_set={}, dimension_set={}, metadata_set={}, default_dimensions={}, namespace=namespace
-    )
+    provider = AmazonCloudWatchEMFProvider(namespace=namespace)
     provider.service = ""  # no dimension but Function
     provider.add_dimension("Function", function)
     for name, value in metrics.items():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 100  # recovery events, at most; a budget may be one hop
 LANDED = 600.0
+FIRED = 2.0  # seconds after its time that a schedule starts the function: more than clocks differ by
 PATIENCE = 200_000.0  # virtual seconds until the queue must be empty
 
 
@@ -88,6 +89,8 @@ class _History:
             (plan.stop_at, self._stop),
             (plan.resumed_at, self._resume),
             (plan.aborted_at, world.machine.abort),
+            (plan.emptied_at, self._empty),
+            (plan.replayed_at, self._replay),
             (plan.upload_lost_at, self._lose_uploads),
             (plan.objects_lost[0], self._lose_objects),
         ):
@@ -100,7 +103,8 @@ class _History:
         if plan.beside is not None:
             await self._recover(plan.beside[0])
         if not self._is_found:
-            await self._repeat()
+            if plan.emptied_at is NEVER:  # an event of a run that the table has forgotten is a new submission
+                await self._repeat()
             prove(world)
 
     def report(self) -> Report:
@@ -130,12 +134,18 @@ class _History:
         queue = self._world.queue
         if arrival.kind == "schedule":
             number = round(arrival.at)
-            queue.submit(
-                f"schedule {number}", schedule(number, self._time(arrival.at)), arrival.at, times=arrival.times
-            )
+            event = schedule(number, self._time(arrival.at))
+            at = arrival.at + FIRED
+            queue.submit(f"schedule {number}", event, at, times=arrival.times)
+            if self._world.plan.twins:
+                queue.submit(f"twin {number}", event | {"id": f"twin-{number}"}, at)
             return
         event = {"fresh": True} if arrival.kind == "fresh" else {}
         event |= {"force": True} if self._world.plan.forced else {}
+        if arrival.kind == "message":
+            for number in range(arrival.times):
+                queue.send(f"message-{arrival.at}-{number}", event, self._time(arrival.at), arrival.at)
+            return
         waits = arrival.kind == "direct"
         queue.submit(arrival.kind, event, arrival.at, waits=waits, times=arrival.times)
 
@@ -148,6 +158,17 @@ class _History:
         if item is not None:
             self._world.trace(None, "an operator stops the chain")
             item["stop"] = {"BOOL": True}
+
+    def _empty(self) -> None:
+        self._world.trace(None, "somebody empties the jobs table")
+        self._world.table.items.clear()
+        self._world.watch.forget()
+
+    def _replay(self) -> None:
+        self._world.trace(None, "a person replays every event so far")
+        for message in list(self._world.queue.sent):
+            record = {"version": "1.0", "requestContext": {"requestId": message.request_id}}
+            self._world.queue.submit(f"replay of {message.name}", record | {"requestPayload": message.event})
 
     def _lose_uploads(self) -> None:
         self._world.trace(None, "the lifecycle rule aborts open uploads")

@@ -65,7 +65,9 @@ class Invocation:
     :param holder:   Name of its claim.
     :param skew:     Error of its clock in seconds.
     :param dead:     Cause of its death.
+    :param queued:   Its event is a message, which is delivered again until it is done.
     :param accepted: Lambda accepted its sibling, and said so.
+    :param done:     Its event has done its part: a message leaves its queue.
     :param saw:      Answers to its guards.
     """
 
@@ -82,6 +84,8 @@ class Invocation:
     dead: str | None = None
     accepted: bool = False
     worked: bool = False
+    queued: bool = False
+    done: bool = True
     saw: dict[str, Any] = field(default_factory=dict)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 

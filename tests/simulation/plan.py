@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -34,7 +34,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A submission: ``direct`` (the caller waits), ``asynchronous``, ``fresh`` or ``schedule``."""
+    """A submission: ``direct`` (the caller waits), ``asynchronous``, ``fresh``, ``message`` of SQS, or ``schedule``."""
 
     at: float
     kind: str
@@ -68,6 +68,10 @@ class Plan:
     :param silent:  While Step Functions does not answer.
     :param beside:  Prefix of another job with some of the same keys, and when it is submitted.
     :param older:   While the live version of the function has no state machine.
+    :param closed:  While ``stop --all --now`` leaves the function no concurrency.
+    :param emptied_at: When the jobs table is emptied.
+    :param replayed_at: When an operator replays all events so far, as records of the on-failure queue.
+    :param twins:   Whether a second schedule fires at the same times.
     :param storm:   While S3 asks to slow down, and the share of lists and writes that fail until the SDK gives up.
     """
 
@@ -101,6 +105,10 @@ class Plan:
     silent: tuple[float, float] = (NEVER, NEVER)
     older: tuple[float, float] = (NEVER, NEVER)
     storm: tuple[float, float, float] = (NEVER, NEVER, 0.0)
+    closed: tuple[float, float] = (NEVER, NEVER)
+    emptied_at: float = NEVER
+    replayed_at: float = NEVER
+    twins: bool = False
     beside: tuple[str, float] | None = None
 
     def wanted(self, prefix: str) -> list[str]:
@@ -167,7 +175,7 @@ def draw(seed: int) -> Plan:
         min_part=min_part,
         token_life=random.choice([NEVER, NEVER, 100.0]),
         calm_at=calm_at,
-        arrivals=_arrivals(random, calm_at),
+        arrivals=_queued(Random(f"queued {seed}"), _arrivals(random, calm_at)),
         reserved=random.choice([None, None, None, 1, 3]),
         crowded=_window(random, calm_at, 0.15),
         rules=random.random() < 0.8,
@@ -184,6 +192,7 @@ def draw(seed: int) -> Plan:
         older=_window(Random(f"older {seed}"), calm_at, 0.15),
         storm=_storm(Random(f"storm {seed}"), calm_at),
         beside=_beside(Random(f"beside {seed}")),
+        **_of_all(Random(f"of all {seed}"), calm_at),
     )
 
 
@@ -201,6 +210,25 @@ def _arrivals(random: Random, calm_at: float) -> tuple[Arrival, ...]:
         again = "fresh" if kind == "again fresh" else "asynchronous"
         return Arrival(0, "asynchronous", times), Arrival(random.uniform(0, calm_at), again, times)
     return (Arrival(0, kind, times if kind == "asynchronous" else 1),)
+
+
+def _queued(random: Random, arrivals: tuple[Arrival, ...]) -> tuple[Arrival, ...]:
+    """Let some of the asynchronous submissions come as messages of a queue."""
+    if random.random() < 0.5:
+        return arrivals
+    return tuple(replace(each, kind="message") if each.kind == "asynchronous" else each for each in arrivals)
+
+
+def _of_all(random: Random, calm_at: float) -> dict[str, Any]:
+    """Draw what is done to the whole deployment, or to all events; most of it soon, because most jobs are short."""
+    start, emptied, replayed = (random.choice([10.0, 60.0, calm_at]) * random.random() for _ in range(3))
+    closed = start, start + random.choice([60.0, 1000.0, calm_at]) * random.random()
+    return {
+        "closed": closed if random.random() < 0.1 else (NEVER, NEVER),
+        "emptied_at": emptied if random.random() < 0.1 else NEVER,
+        "replayed_at": replayed if random.random() < 0.1 else NEVER,
+        "twins": random.random() < 0.3,
+    }
 
 
 def _aborted_at(random: Random, calm_at: float) -> float:

@@ -1,22 +1,30 @@
-"""Lambda: its asynchronous queue (at least once, two retries, then the on-failure record), and its invocations."""
+"""
+Lambda: its asynchronous queue (at least once, two retries, then the on-failure record), and its invocations.
+
+An SQS queue before it delivers a message until it is done, five times at most, and its dead-letter queue is redriven.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import PresignSiblingsError
+from processor.events import sqs
 from tests.simulation.clients import holder_name
 from tests.simulation.network import CURRENT, Invocation, Partition
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from random import Random
 
     from tests.simulation.world import World
 
 RETRIES = (60.0, 120.0)  # seconds
+RECEIVES, VISIBLE_AGAIN = 5, 6  # the template's maxReceiveCount, and timeouts until a message is delivered again
 HOUR = 3600.0
 
 
@@ -26,6 +34,7 @@ class Message:
     An event on its way.
 
     :param waits: The caller waits for the answer: Lambda does not retry.
+    :param queued: SQS delivers the event until it is done.
     :param tries: Number of tries so far.
     """
 
@@ -33,6 +42,7 @@ class Message:
     event: dict[str, Any]
     request_id: str
     waits: bool = False
+    queued: bool = False
     tries: int = 0
 
     @property
@@ -76,6 +86,15 @@ class Queue:
             if not waits and self._strikes(self._world.plan.rates.duplicate):
                 self._after(delay + self._random.choice([0.1, 60.0, HOUR]) * self._random.random(), message)
 
+    def send(self, message_id: str, event: dict[str, Any], sent: datetime, delay: float) -> None:
+        """Send a message; some find no time behind the others of their batch, and a sibling does them as well."""
+        alone = sqs.Message(message_id, json.dumps(event), sent).alone()
+        message = Message(message_id, alone, message_id, queued=True)
+        self.sent.append(message)
+        self._after(delay, message)
+        if self._strikes(self._world.plan.rates.duplicate):
+            self.submit(f"sibling of {message_id}", alone, delay)
+
     def again(self, message: Message) -> None:
         """Deliver a message once more, with its request id."""
         self._after(0.0, replace(message, waits=False, tries=0))
@@ -108,7 +127,7 @@ class Queue:
         self._world.loop.call_later(delay, self._begin, message, context=Context())
 
     def _begin(self, message: Message) -> None:
-        reserved = self._world.plan.reserved
+        reserved = 0 if self._world.holds("closed") else self._world.plan.reserved
         self.pending -= 1
         if reserved is None or len(self.running) < reserved:
             self._invocations += 1
@@ -125,7 +144,11 @@ class Queue:
             self.running.discard(number)
         if succeeded or message.waits:
             return
-        if message.tries < len(RETRIES):
+        if message.queued:
+            tries = 0 if self._strikes(0.3) else message.tries + 1
+            if tries < RECEIVES:
+                self._after(VISIBLE_AGAIN * self._world.plan.timeout, replace(message, tries=tries))
+        elif message.tries < len(RETRIES):
             self._after(RETRIES[message.tries], replace(message, tries=message.tries + 1))
         elif self._strikes(0.3):
             record = {"version": "1.0", "requestContext": {"requestId": message.request_id}}
@@ -168,7 +191,7 @@ class Queue:
             self._world.trace(invocation, "dies:", invocation.dead)
             return False
         if error is None:
-            return True
+            return invocation.done or not invocation.queued
         self._world.trace(invocation, "raises", type(error).__name__, str(error))
         if not isinstance(error, PresignSiblingsError):
             self._world.watch.complain(invocation, f"raised a foreign error: {error!r}", error)
@@ -190,6 +213,7 @@ class Queue:
             resume=bool(event.get("resume")),
             fresh=bool(event.get("fresh")),
             event_hop=int(event.get("hop", 0)),
+            queued=message.queued,
         )
 
     def _partition(self, now: float) -> Partition:

@@ -155,8 +155,10 @@ class World:
             holder=invocation.holder,
             now=now,
             token=asked.token,
+            waits=invocation.queued,
         )
         ended = await worker.run(claim)
+        invocation.done = ended.done
         body = {name: value for name, value in ended.body.items() if name != "resume"}
         self.trace(invocation, "answers", ended.status.code, body)
         self.watch.answered(invocation, ended.status.code, ended.body)

@@ -90,6 +90,8 @@ def test_another_store_may_have_any_region_name() -> None:
     """R2's is ``auto``, MinIO's often empty; only its refusals count."""
     assert answered(Answer(200, ELSEWHERE, LISTING), "http://127.0.0.1:9") is None
     assert answered(Answer(400, {}, MALFORMED), "http://127.0.0.1:9") is not None
+    for redirects in (301, 302, 307):
+        assert answered(Answer(redirects, ELSEWHERE, b""), "http://127.0.0.1:9") is not None
 
 
 @pytest.mark.parametrize(("region", "is_refused"), [("eu-central-1", False), ("us-west-2", True)])

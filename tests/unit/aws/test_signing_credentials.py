@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import traceback
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.parsers import ResponseParserError
 
-from processor.aws import frozen
+from processor.aws import credentials, frozen
+from processor.aws.signing_credentials import SigningCredentials
 
 
 @pytest.mark.parametrize(
@@ -27,3 +29,21 @@ def test_an_answer_without_credentials_is_reported_and_never_shown(error: Except
         frozen(found)
     assert "s3cr3t" not in "".join(traceback.format_exception(raised.value, chain=False))
     assert raised.value.__suppress_context__
+
+
+def test_the_keys_are_not_shown_where_the_credentials_are() -> None:
+    """A traceback or a message may show the value that holds them; a key's id alone signs nothing."""
+    assert "s3cr3t" not in repr(SigningCredentials("AKIA", "s3cr3t", "s3cr3t-token"))
+
+
+def test_an_answer_from_a_server_in_between_is_neither_a_secret_nor_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both clients refuse what does not come from the service (tests/unit/test_answers.py), before they ask."""
+    checked = list[object]()
+    monkeypatch.setattr(credentials, "check_answers", checked.append)
+    keys = {"AccessKeyId": "ASIA", "SecretAccessKey": "s3cr3t", "SessionToken": "t", "Expiration": None}
+    secrets: Any = SimpleNamespace(get_secret_value=lambda **_: {"SecretString": str(checked == [secrets])})
+    roles: Any = SimpleNamespace(
+        assume_role=lambda **_: {"Credentials": {**keys, "SessionToken": str(checked[1:] == [roles])}}
+    )
+    assert credentials.secret_text(secrets, "signer") == "True"
+    assert credentials.role_credentials(roles, "arn").token == "True"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from processor import app
 from processor.errors import InvalidEventError
+from tests.conftest import NOW
 from tests.fakes import LambdaContext, refuse
 from tests.output import logged, metrics
 
@@ -181,6 +183,31 @@ def test_a_message_delivered_twice_changes_nothing(
     other = batch(POISON, {**JOB, "fresh": True})
     assert failures(deliver(other)) == ["m-0"]
     assert len(manifests(s3)) == 2
+
+
+def test_a_batch_that_dies_is_delivered_whole_and_each_of_its_jobs_runs_once(
+    deliver: Callable[..., Any], s3: FakeS3, jobs_table: FakeDynamo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was done is answered, what died waits for the end of its lease, and what was not reached begins."""
+
+    class Died(BaseException):
+        pass
+
+    async def die(operation: str, detail: Any) -> None:
+        if operation == "list" and detail["Prefix"] == "2026/1":
+            raise Died
+
+    event, s3.before = batch(*({**JOB, "prefix": prefix} for prefix in ("2026/0", "2026/1", "2026/2"))), die
+    with pytest.raises(Died):
+        deliver(event)
+    (first,) = manifests(s3)
+    s3.before = None
+    assert failures(deliver(event)) == ["m-1"]
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(seconds=46)))
+    for _ in range(2):
+        assert failures(deliver(event)) == []
+    assert len(manifests(s3)) == len(jobs_table.items) == 3
+    assert first in manifests(s3)
 
 
 def test_a_message_is_the_same_job_whenever_it_is_delivered(

@@ -454,6 +454,39 @@ def test_a_chain_whose_job_has_moved_on_parks_at_its_next_checkpoint(deployed: D
     assert deployed.next_sibling() is None
 
 
+def test_a_job_that_the_table_forgets_parks_with_all_of_its_chains_and_one_resume_continues_it(
+    deployed: Deployed,
+) -> None:
+    """The table was emptied while chains worked: each writes at most one more page, and none begins by itself."""
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    done, first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    deployed.chain(deployed.task(done))
+    deployed.hop(deployed.task(first))
+    sibling = deployed.next_sibling() or {}
+    deployed.table.items.clear()
+
+    stopped = deployed.hop(sibling)
+    assert (stopped["status"], stopped["reason"]) == ("parked", "forgotten")
+    requests = len(deployed.s3.sent("list"))
+    for item in (first, *others):
+        token = deployed.states.token()
+        assert deployed.hop(deployed.task(item, token))["reason"] == "stopped"
+        assert deployed.states.tasks[token] == ("Parked", "stopped")
+    assert len(deployed.s3.sent("list")) - requests <= 4 * (len(others) + 1), "a page, and the requests beside it"
+
+    token = deployed.states.token()
+    parked = deployed.hop(deployed.task(execution.given["job"], token))
+    assert (parked["status"], parked["reason"]) == ("parked", "forgotten")
+    assert deployed.states.tasks[token] == ("Parked", "forgotten")
+    assert (len(deployed.states.executions), deployed.siblings.requests) == (1, [])
+
+    deployed.hop(parked["resume"], 99)
+    again = list(deployed.states.executions.values())[-1]
+    assert deployed.run(again)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
 def test_the_budget_metric_covers_the_whole_job(
     deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

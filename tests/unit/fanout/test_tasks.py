@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from botocore.exceptions import ConnectTimeoutError
 
+from processor.events import One, Surroundings
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
-from processor.ledger import Lease, Record
+from processor.ledger import Claim, Lease, Record
 from processor.ledger.record import LEASE
 from tests.conftest import NOW
 from tests.fakes import refuse
@@ -87,3 +89,10 @@ def test_a_silent_state_machine_costs_no_chain_its_lease() -> None:
     finally:
         loop.close()
     assert lease.record.lease_until > NOW + timedelta(seconds=300)
+
+
+@pytest.mark.parametrize("kind", [Surroundings, One, Claim, Record])
+def test_a_token_is_not_shown_where_what_holds_it_is(kind: type) -> None:
+    """Whoever has a task's token may end the task; a traceback or a message may show the value that holds it."""
+    held = [each for each in fields(kind) if each.name in {"token", "tokens"}]
+    assert [each.repr for each in held] == [False]

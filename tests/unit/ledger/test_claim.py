@@ -233,6 +233,19 @@ def test_a_later_scheduled_event_is_a_new_run() -> None:
         assert verdict(fine, run_of("late"), time=earlier) is Verdict.FINISHED
 
 
+@pytest.mark.parametrize(("state", "answer"), [(COMPLETE, Verdict.FINISHED), (PARKED, Verdict.PARKED)])
+def test_a_run_answers_its_own_time_also_where_that_is_still_to_come(state: str, answer: Verdict) -> None:
+    """Each repeated request for the same job with tomorrow's time began a run."""
+    tomorrow = TOMORROW.isoformat()
+    known = record_of(state, at_hop(3, run_of(time=tomorrow)), reason="max_hops")
+    assert verdict(known, run_of("second", time=tomorrow), time=TOMORROW) is answer
+    tick = replace(claim(run_of("tick", time=tomorrow), time=TOMORROW), now=TOMORROW - timedelta(seconds=1))
+    assert tick.decide(known).verdict is answer
+    assert replace(tick, now=TOMORROW).decide(known).verdict is Verdict.WORK, "tomorrow's schedule lists again"
+    later = TOMORROW + timedelta(seconds=1)
+    assert verdict(known, run_of("third", time=later.isoformat()), time=later) is Verdict.WORK
+
+
 def test_fresh_starts_a_new_run_once_a_delivery() -> None:
     """A repeated delivery finds its own run, also among the runs that are remembered later."""
     fine = record_of(COMPLETE, expires_at=TOMORROW)

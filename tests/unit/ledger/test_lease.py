@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -66,12 +67,34 @@ def test_the_lease_is_renewed_while_the_work_runs() -> None:
 
     assert asyncio.run(keep(table, until_renewed))[0] == "done"
     assert set(table.counts) == {4000}
+    assert {later - earlier for earlier, later in pairwise(table.times)} == {module.RENEW}
 
 
 def test_a_lost_lease_stops_the_work() -> None:
     """The hop ends at once."""
     with pytest.raises(LeaseLostError):
         asyncio.run(keep(Table({}, LeaseLostError("other hands")), for_ever))
+
+
+def test_work_that_a_lost_lease_stops_has_ended_before_anything_follows() -> None:
+    """Its last writes, during the cancellation, come before the next holder's retry."""
+
+    async def stopped() -> list[str]:
+        ends = list[str]()
+
+        async def slowly(_: Lease) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                for _turn in range(3):
+                    await asyncio.sleep(0)
+                ends.append("ended")
+
+        with pytest.raises(LeaseLostError):
+            await keep(Table(LeaseLostError("another")), slowly)
+        return ends
+
+    assert asyncio.run(stopped()) == ["ended"]
 
 
 def test_the_work_stops_before_the_lease_ends_when_the_table_is_silent() -> None:

@@ -10,20 +10,37 @@ from unittest.mock import ANY
 
 import boto3
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
+from processor.siblings import manager as module
 from processor.siblings.manager import SiblingsManager, split_arn
+from processor.siblings.retry import TRY_SECONDS
 from tests.fakes import ARN, LambdaContext, refuse
+from tests.output import logged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fakes import Siblings
+    from tests.output import Output
 
 BARE = ARN
 ALIAS = f"{ARN}:live"
 LATEST = f"{ARN}:$LATEST"
+# CloudWatch takes whole minutes alone.
+MAXIMUM = {
+    "Id": ANY,
+    "MetricStat": {
+        "Metric": {
+            "Namespace": "AWS/Lambda",
+            "MetricName": "ConcurrentExecutions",
+            "Dimensions": [{"Name": "FunctionName", "Value": ANY}],
+        },
+        "Period": 60,
+        "Stat": "Maximum",
+    },
+}
 
 
 class Ago:
@@ -58,7 +75,7 @@ def stubbed() -> Iterator[Callable[..., SiblingsManager]]:
             for_metrics.add_response(
                 "get_metric_data",
                 {"MetricDataResults": [{"Id": "concurrency", "Values": metrics}]},
-                {"MetricDataQueries": ANY, "StartTime": Ago(minutes=5), "EndTime": Ago(minutes=0)},
+                {"MetricDataQueries": [MAXIMUM], "StartTime": Ago(minutes=5), "EndTime": Ago(minutes=0)},
             )
         for stubber in (for_events, for_metrics):
             stubber.activate()
@@ -130,6 +147,15 @@ def test_kill_switch__auto_spawning_does_not_override_disabled_rules(stubbed: Ca
     """In sosw ``auto_spawning`` lifts the kill switch."""
     manager = stubbed([rule("off", "DISABLED")], auto_spawning=True)
     assert manager.any_events_rules_enabled(LambdaContext(), ("default/off",)) is False
+
+
+def test_kill_switch__a_state_that_may_not_be_read_is_not_that_of_a_missing_rule(
+    stubbed: Callable[..., SiblingsManager],
+) -> None:
+    """``auto_spawning`` would decide, and let a chain continue whose rule is off."""
+    manager = stubbed([("describe_rule", "AccessDeniedException", None)], auto_spawning=True)
+    with pytest.raises(ClientError):
+        manager.any_events_rules_enabled(LambdaContext(), ("default/off",))
 
 
 @pytest.mark.parametrize("auto_spawning", [True, False])
@@ -229,6 +255,7 @@ def test_look_ups__are_repeated_when_throttled(stubbed: Callable[..., SiblingsMa
     for client in (manager.events_client, manager.cloudwatch_client):
         config: Any = client.meta.config
         assert config.retries["total_max_attempts"] == 1
+        assert config.connect_timeout + config.read_timeout == TRY_SECONDS, "which is the time that one try may take"
 
 
 def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings: Siblings) -> None:
@@ -248,10 +275,13 @@ def test_concurrency__is_the_metrics_maximum(stubbed: Callable[..., SiblingsMana
     assert stubbed(metrics=[2.0, 7.0]).get_approximate_concurrent_executions() == 7
 
 
-def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager]) -> None:
-    """Unknown is both a missing value and a missing answer."""
+def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager], output: Output) -> None:
+    """Unknown is both a missing value and a missing answer; the log says which right is missing."""
     assert stubbed(metrics=[]).get_approximate_concurrent_executions() is None
+    assert not logged(output, "guard")
     assert stubbed(metrics="AccessDenied").get_approximate_concurrent_executions() is None
+    (line,) = logged(output, "guard")
+    assert (line["what"], line["error"]) == ("concurrency", "AccessDenied")
 
 
 def test_spawn__invokes_the_alias_in_use(siblings: Siblings) -> None:
@@ -261,6 +291,17 @@ def test_spawn__invokes_the_alias_in_use(siblings: Siblings) -> None:
     (request,) = siblings.requests
     assert (request["FunctionName"], request["Qualifier"], request["InvocationType"]) == (BARE, "live", "Event")
     assert json.loads(request["Payload"]) == {"hop": 1}
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_spawn__asks_the_kill_switch_unless_the_caller_has(
+    siblings: Siblings, monkeypatch: pytest.MonkeyPatch, *, on: bool
+) -> None:
+    """As sosw's own method does; the chain's guards have asked before a hand-over."""
+    monkeypatch.setattr(SiblingsManager, "any_events_rules_enabled", lambda *_: on)
+    assert SiblingsManager().spawn_sibling(LambdaContext(), {"hop": 1}) is on
+    assert len(siblings.requests) == on
+    assert SiblingsManager().hand_over(LambdaContext(), {"hop": 1}) is None
 
 
 def test_spawn__invokes_the_bare_arn_without_an_alias(siblings: Siblings) -> None:
@@ -335,10 +376,19 @@ def test_spawn__accepts_a_payload_that_is_json_already(siblings: Siblings, paylo
     assert json.loads(siblings.requests[0]["Payload"]) == {"hop": 1}
 
 
+def test_clients__each_refuses_what_does_not_come_from_its_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy's page for an answer was a rule without a state, or a sibling of which nobody knows."""
+    checked = list[Any]()
+    monkeypatch.setattr(module, "check_answers", checked.append)
+    made = SiblingsManager()
+    assert checked == [made.events_client, made.cloudwatch_client, made.lambda_client]
+
+
 def test_spawn__the_sdk_tries_once() -> None:
     """Botocore's own retry after a reset connection would start two chains."""
     config: Any = SiblingsManager().lambda_client.meta.config
     assert config.retries["total_max_attempts"] == 1
+    assert config.connect_timeout + config.read_timeout < 10, "the default SHUTDOWN_PERIOD"
 
 
 def test_spawn__the_payload_is_not_logged(siblings: Siblings, caplog: pytest.LogCaptureFixture) -> None:
