@@ -69,6 +69,7 @@ class Processes:
             process.join(LEAVE_SECONDS)
             process.kill()
             process.join()
+        atexit.unregister(self.leave)
 
     def warm_up(self) -> None:
         """Let the processes open their clients while this one, which has its own, looks where the keys are."""
