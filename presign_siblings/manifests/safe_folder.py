@@ -183,7 +183,8 @@ class Folder:
         return Place(last[1], segments[-1])
 
     def _open(self, folders: tuple[str, ...]) -> _Opened:
-        opened = _Opened(os.dup(self._root))
+        # Opened again: a duplicate would hold the lock, too, for as long as an error's traceback keeps a place.
+        opened = _Opened(os.open(b".", _FOLDER, dir_fd=self._root))
         for folder in folders:
             opened = _Opened(_below(opened.descriptor, folder))
         return opened

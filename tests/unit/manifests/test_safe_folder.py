@@ -129,6 +129,14 @@ def test_a_folder_takes_one_download_at_a_time(tmp_path: Path) -> None:
         write(folder, "a.pdf")
 
 
+def test_a_place_that_outlives_its_download_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
+    """A traceback holds it: on Python 3.13, a download in the same process was refused after one with a failed file."""
+    with Folder(tmp_path) as folder:
+        place = folder.place(("a.pdf",))
+    with Folder(tmp_path) as folder:
+        assert folder.place(("a.pdf",)) is not place
+
+
 def test_a_file_system_without_locks_accepts_a_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """NFS locks only files open for writing, and a folder never is."""
 
