@@ -372,7 +372,7 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
     [
         ("keys.jsonl", b'{"url": "https://x/?Signature=secret"}\n', "has no key"),
         ("keys.jsonl", b'{"key": "a", "url": "https://x/?Signature=secret\n', "is not JSON"),
-        ("keys.jsonl", b'{"key": ' + b"[" * 90_000 + b"]" * 90_000 + b"}\n", "is not JSON"),  # nested deeper than the stack
+        ("keys.jsonl", b'{"key": ' + b"[" * 90_000 + b"]" * 90_000 + b"}\n", "is not JSON"),  # deeper than the stack
         ("inventory/manifest.json", b"[" * 90_000 + b"]" * 90_000, "is not the manifest of an inventory report"),
         ("keys.csv", b"bucket,key\nothers,a\n", "names another bucket"),
         ("keys.gz", gzip.compress(b"a\nb\n", mtime=0)[:-3], "is cut off"),
