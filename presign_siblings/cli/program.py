@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import click
 
 from presign_siblings.errors import STOPPED
+from processor.causes import EQUALS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 PROGRAM, JSON = "presign-siblings", "--json"
 # The query of a link, which makes it a credential; also of one that is encoded within another, as mail programs do it.
-_OF_LINK = re.compile(r"(?:\?|%(?:25)*3F)[^\s'\"]*Signature(?:=|%(?:25)*3D)[^\s'\")]*", re.IGNORECASE)
+_OF_LINK = re.compile(rf"(?:\?|%(?:25)*3F)[^\s'\"]*Signature{EQUALS}[^\s'\")]*", re.IGNORECASE)
 
 
 class Command(NamedTuple):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from presign_siblings.errors import WrongUseError
+from processor.causes import EQUALS
 
 S3, STDIN = "s3://", "-"
 _ACCESS_POINT = re.compile(
@@ -15,7 +16,7 @@ _ACCESS_POINT = re.compile(
 )
 WEB = ("https://", "http://")
 # In the query of every presigned URL; encoded where a mail program has put the URL into a link of its own.
-_SIGNED = re.compile(r"Signature(?:=|%(?:25)*3D)", re.IGNORECASE)
+_SIGNED = re.compile(f"Signature{EQUALS}", re.IGNORECASE)
 _QUERY = re.compile(r"\?|%(?:25)*3F", re.IGNORECASE)
 
 

@@ -9,14 +9,12 @@ MESSAGE_CHARACTERS = 300
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
 # It names the characters to replace: with those to keep, it would take twenty times as long to compile.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\xa0\U00010000-\U0010ffff]+")
-_CREDENTIAL = re.compile(
-    r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)(?:\s*[=:]|%(?:25)*3D)", re.IGNORECASE
-)
-
+# An equals sign; in a link that a mail program has put into one of its own, it is percent-encoded, once or more.
+EQUALS = "(?:=|%(?:25)*3D)"
+_NAMES = r"(?:X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*"
+_CREDENTIAL = re.compile(f"{_NAMES}(?:{EQUALS}|:)", re.IGNORECASE)
 # In other programs' words, where "Error loading SSO Token: it does not exist" holds no credential.
-_HOLDS_ONE = re.compile(
-    r"(X-Amz-[A-Za-z-]*|Signature|AWSAccessKeyId|token|secret|password)\s*(=|:(?!\s))", re.IGNORECASE
-)
+_HOLDS_ONE = re.compile(rf"{_NAMES}(?:{EQUALS}|:(?!\s))", re.IGNORECASE)
 
 
 def has_credential(text: str) -> bool:

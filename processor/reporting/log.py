@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
+from processor.causes import EQUALS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # A presigned URL's secrets, anywhere in a line, also of one that is encoded within another (a mail's protected link),
 # and credentials under the names that AWS and people give them.
 _SECRET = re.compile(
-    r"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId)(?:=|%(?:25)*3D))[^&\"\\\s]+"
+    rf"((?:X-Amz-(?:Signature|Security-Token|Credential)|Signature|AWSAccessKeyId){EQUALS})[^&\"\\\s]+"
     r"|(\"(?:aws_?)?(?:secret_?access_?key|session_?token|security_?token|access_?key_?id|password|task_?token)\\*\"\s*:\s*\\*\")[^\"\\]+",
     re.IGNORECASE,
 )

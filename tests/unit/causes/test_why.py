@@ -92,7 +92,8 @@ def test_a_denial_names_the_account_that_the_request_expected(code: str, monkeyp
 def test_a_service_message_never_reveals_a_credential() -> None:
     """Services repeat requests in their messages."""
     url = f"https://bucket.s3.amazonaws.com/key?{SECRET}&X-Amz-Security-Token=t0ken"
-    for message in (f"the URL {url} is wrong", f"StringToSign: {SECRET}", "token=t0ken"):
+    encoded = "https%3A%2F%2Fbucket%2Fkey%3FX-Amz-Signature%3Dabc"
+    for message in (f"the URL {url} is wrong", f"StringToSign: {SECRET}", "token=t0ken", encoded):
         words = why(refused("SignatureDoesNotMatch", message))
         assert "abc" not in words
         assert "t0ken" not in words
