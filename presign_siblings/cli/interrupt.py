@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from presign_siblings.errors import STOPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 
@@ -35,14 +35,19 @@ def ending() -> Iterator[None]:
     A signal that the parent process ignores or handles, as with ``nohup``, stays as it is.
     """
     numbers = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
-    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    for number in numbers:
-        signal.signal(number, _end)
+    with _handling([number for number in numbers if signal.getsignal(number) == signal.SIG_DFL], _end):
+        yield
+
+
+@contextmanager
+def _handling(numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Handle signals while the block runs."""
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 def _end(number: int, _frame: FrameType | None) -> None:
@@ -81,9 +86,5 @@ class StopRequest:
         """Handle the signals while the block runs."""
         is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
         signals = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
-        before = {number: signal.signal(number, self.on_signal) for number in signals}
-        try:
+        with _handling(signals, self.on_signal):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -71,6 +71,10 @@ class Deployed:
         place = execution.given["plan"]
         return [json.loads(line) for line in self.s3.objects[place["key"]].decode().splitlines()]
 
+    def by_key(self, execution: Execution) -> list[dict[str, Any]]:
+        """Return the items of an execution's map in the order of their keys."""
+        return sorted(self.plan(execution), key=lambda item: str(item["share"]["after"]))
+
     def task(self, payload: dict[str, Any], token: str | None = None) -> dict[str, Any]:
         """Return the event of a task."""
         return {"chain": payload, "task_token": token or self.states.token()}

@@ -342,7 +342,7 @@ def test_no_state_machine_gives_out_a_job_that_one_chain_has_begun(
 ) -> None:
     """An older version was live for a while: the keys that it listed of a range were counted twice."""
     _, execution = deployed.submit()
-    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    first, *_ = deployed.by_key(execution)
     deployed.chain(deployed.task(first))
     with monkeypatch.context() as older:
         older.delenv("STATE_MACHINE_ARN")
@@ -356,7 +356,7 @@ def test_a_dead_chain_is_taken_over_by_the_next_task_of_its_range(deployed: Depl
     """Its sibling's event is lost; the state machine misses the heartbeat and gives the range out again."""
     deployed.pages = 1
     _, execution = deployed.submit()
-    first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    first, *others = deployed.by_key(execution)
     deployed.hop(deployed.task(first))
     assert deployed.next_sibling() is not None
     deployed.seconds += 46
@@ -446,7 +446,7 @@ def test_a_chain_whose_job_has_moved_on_parks_at_its_next_checkpoint(deployed: D
     """A new run of the job has begun, or the table has dropped the job: its pieces are of no use."""
     deployed.pages = 1
     _, execution = deployed.submit()
-    first = min(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    first, *_ = deployed.by_key(execution)
     deployed.hop(deployed.task(first))
     del deployed.table.items[deployed.record["job_key"]]
     stopped = deployed.hop(deployed.next_sibling() or {})
@@ -460,7 +460,7 @@ def test_a_job_that_the_table_forgets_parks_with_all_of_its_chains_and_one_resum
     """The table was emptied while chains worked: each writes at most one more page, and none begins by itself."""
     deployed.pages = 1
     _, execution = deployed.submit()
-    done, first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    done, first, *others = deployed.by_key(execution)
     deployed.chain(deployed.task(done))
     deployed.hop(deployed.task(first))
     sibling = deployed.next_sibling() or {}
@@ -507,7 +507,7 @@ def test_one_resume_gives_a_range_whose_hop_died_the_new_budget_too(
     monkeypatch.setenv("MAX_JOB_SECONDS", "600")
     deployed.pages = 1
     _, execution = deployed.submit()
-    first, *others = sorted(deployed.plan(execution), key=lambda item: str(item["share"]["after"]))
+    first, *others = deployed.by_key(execution)
     deployed.hop(deployed.task(first))
     refused(deployed, refuse("SlowDown", status=503))
     with pytest.raises(RetryableError):
