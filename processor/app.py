@@ -6,6 +6,8 @@ A hop returns data; what follows for sosw and the caller (answer, metrics, the e
 
 from __future__ import annotations
 
+from processor import collector  # isort: skip - the collector rests while the other modules are loaded
+
 import asyncio
 import logging
 import os
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 # The DEBUG lines of these libraries hold tokens, signatures and secrets, whatever the function's log level is.
 for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)
+
+collector.resume()
 
 SIBLINGS = "Siblings"
 INVOKE_SECONDS = 3.0  # kept free after the guards, for the record and the invoke
