@@ -128,9 +128,16 @@ def is_of_role(client: S3Client, signing: SigningCredentials | None) -> bool:
     return is_own and bool(getattr(found, "token", None)) and credentials_end(client, signing) is None
 
 
+class _Session(aioboto3.Session):  # type: ignore[misc]  # aioboto3 has no types
+    """A session whose clients have no file transfers: importing these takes a twentieth of a cold start."""
+
+    def _register_default_handlers(self) -> None:
+        """Leave out what aioboto3 adds to botocore's clients and resources."""
+
+
 def _session(
     signing: SigningCredentials | None = None, own: SharedCredentials | None = None
-) -> tuple[AioSession, aioboto3.Session]:
+) -> tuple[AioSession, _Session]:
     core = AioSession()
     core.register_component("data_loader", SERVICE_MODELS)  # warm invocations share these, and nothing else
     core.register("after-call", name_endpoint)
@@ -138,4 +145,4 @@ def _session(
         core.set_credentials(signing.access_key, signing.secret_key, signing.token)
     elif own is not None:
         core._credentials = own  # type: ignore[attr-defined]  # noqa: SLF001 - what ``set_credentials`` sets, with the means to refresh
-    return core, aioboto3.Session(botocore_session=core)
+    return core, _Session(botocore_session=core)

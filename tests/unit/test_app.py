@@ -802,6 +802,17 @@ def test_cold_start__hardly_collects_garbage_while_modules_are_loaded_and_never_
     assert _printed(script) == "True True True"
 
 
+def test_a_client_of_s3__needs_no_file_transfers(aws_environment: None) -> None:  # noqa: ARG001
+    """The pipeline sends and reads what it holds in memory; a sibling's cold start need not load more."""
+    script = (
+        "import asyncio, sys\nfrom processor.aws import open_s3\n"
+        "async def opened():\n    async with open_s3(None, 1) as (client, _): return client\n"
+        "client = asyncio.run(opened())\n"
+        "print(hasattr(client, 'list_objects_v2'), 's3transfer' in sys.modules)"
+    )
+    assert _printed(script) == "True False"
+
+
 def _printed(script: str) -> str:
     """Run a script in a fresh interpreter; return the last line that it prints."""
     command = [sys.executable, "-c", script]
