@@ -78,7 +78,8 @@ docs: $(DOCS)  ## the documentation as a site, in .work/site; a broken link fail
 # Percent of the code that runs in Lambda; pyproject.toml has the floor of the whole installation.
 PROCESSOR_COVERAGE := 97
 
-# Each process begins with neighbouring tests, so that the servers of a module are started once.
+# Each process begins with neighbouring tests: most modules start their servers once. Where that takes half a minute,
+# --dist loadfile gives each module to one process.
 PYTEST := -m pytest -n 2 --dist worksteal
 
 # Parallel targets print one after another, where make supports it: macOS's own is too old.
@@ -96,7 +97,7 @@ ifdef ARGS
 else
 	@$(BIN)/python $(PYTEST) -n 3 tests/unit tests/integration --cov
 	@$(BIN)/coverage report --include='processor/*' --fail-under=$(PROCESSOR_COVERAGE) --format=total
-	@$(BIN)/python $(PYTEST) -n 3 tests/simulation tests/e2e
+	@$(BIN)/python $(PYTEST) -n 3 --dist loadfile tests/simulation tests/e2e
 endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.
