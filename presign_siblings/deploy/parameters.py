@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.deploy import template
+from presign_siblings.deploy.function_environment import scheduled_job
 from presign_siblings.deploy.stacks import DeployError
 from presign_siblings.errors import WrongUseError
 from processor.errors import InvalidEventError
-from processor.job import CANNED, CLOUDFRONT, MAX_CLOUDFRONT_SECONDS, MAX_EXPIRY_SECONDS, S3
+from processor.job import CANNED
 from processor.job.times import duration
 
 if TYPE_CHECKING:
@@ -20,19 +20,11 @@ if TYPE_CHECKING:
 VISIBILITY_FACTOR = 6
 MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
 HOUR = 3600
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-MOST_ENVIRONMENT = 4096  # bytes, as JSON
 _OF_THE_BUILD = {"Architecture": "--architecture", "Runtime": "--runtime"}
 _OF_THE_DEPLOYMENT = {
     "CodeKey": "the package is built and uploaded here",
     "LiveVersion": "rollback --to moves it",
     "Release": "it is the version of this tool",
-}
-_LONGEST = {  # the longest values that Lambda may get
-    "AWS::AccountId": "000000000000",
-    "AWS::Partition": "aws-us-gov",
-    "AWS::Region": "ap-southeast-1",
-    "AWS::URLSuffix": "amazonaws.com.cn",
 }
 
 
@@ -72,9 +64,9 @@ def _broken(rules: Mapping[str, Any], value: str) -> str | None:
     if pattern is not None and not re.fullmatch(pattern, value):
         return str(rules.get("ConstraintDescription", f"as {pattern} describes"))
     if rules["Type"] == "Number":
-        low, high = float(rules.get("MinValue", "-inf")), float(rules.get("MaxValue", "inf"))
-        if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value) or not low <= float(value) <= high:
-            return f"a number from {low:g} to {high:g}"
+        low, high = int(rules.get("MinValue", 0)), rules.get("MaxValue")
+        if not re.fullmatch("[0-9]+", value) or int(value) < low or (high is not None and int(value) > int(high)):
+            return f"a whole number from {low}" + ("" if high is None else f" to {high}")
     return None
 
 
@@ -108,16 +100,9 @@ def check(parameters: Mapping[str, str]) -> None:
     :raises DeployError: Parameters do not fit each other.
     """
     seconds(parameters, "MaxJobSeconds", MOST_JOB_SECONDS)
-    signer = parameters.get("Signer", S3)
-    most = MAX_CLOUDFRONT_SECONDS if signer == CLOUDFRONT else MAX_EXPIRY_SECONDS
-    _check_refresh(parameters, seconds(parameters, "UrlExpirySeconds", most))
-    chains, reserved = int(parameters["Chains"]), reserved_concurrency(parameters) or 0
+    chains = int(parameters["Chains"])
     if chains > 1 and parameters["CreateStateMachine"] != "true":
         raise DeployError(f"Chains is {chains}: it needs CreateStateMachine=true, which gives their ranges to them")
-    if 1 < chains >= reserved > 0:
-        raise DeployError(
-            f"ReservedConcurrency is {reserved}: {chains} Chains need at least {chains + 1}, one for a hand-over"
-        )
     if parameters["SubnetIds"] and not parameters["SecurityGroupIds"]:
         raise DeployError(f"SubnetIds is {parameters['SubnetIds']}: it needs SecurityGroupIds, which let HTTPS out")
     timeout, visibility = int(parameters["Timeout"]), int(parameters["QueueVisibilitySeconds"])
@@ -127,7 +112,7 @@ def check(parameters: Mapping[str, str]) -> None:
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
     _check_places(parameters)
-    _check_environment(parameters)
+    _check_refresh(parameters, scheduled_job(parameters).expiry_seconds)
 
 
 def _check_places(parameters: Mapping[str, str]) -> None:
@@ -142,21 +127,6 @@ def _check_places(parameters: Mapping[str, str]) -> None:
     if "{" in prefix and not parameters["AllowedPrefix"]:
         begin = prefix.partition("{")[0] or "2"  # as every year does
         raise DeployError(f"Prefix is {prefix}: it has a date, so it needs AllowedPrefix, such as {begin}")
-
-
-def _check_environment(parameters: Mapping[str, str]) -> None:
-    """Refuse an environment too large for Lambda: CloudFormation would report it after minutes, and roll back."""
-    stack = template.load()
-    names = {name: f"{parameters['NameUnderscored']}_{name}" for name in stack["Resources"]}
-    written = stack["Resources"]["LambdaPresignSiblings"]["Properties"]["Environment"]["Variables"]
-    variables = template.Resolver(stack, {**parameters, **_LONGEST, **names}).resolve(written)
-    size = len(json.dumps(variables, separators=(",", ":")).encode())
-    if size > MOST_ENVIRONMENT:
-        name = max(variables, key=lambda each: len(variables[each]))
-        raise DeployError(
-            f"the function's environment has {size:,} bytes, of which {name} takes the most, and Lambda takes "
-            f"{MOST_ENVIRONMENT:,}: name long lists in the event (docs/reference/event.md)"
-        )
 
 
 def _check_refresh(parameters: Mapping[str, str], life: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -159,7 +158,7 @@ def _shutdown_period(config: Mapping[str, Any], environment: Mapping[str, str]) 
     """Return the seconds kept free before the timeout: sosw's own setting comes first."""
     configured = config.get("shutdown_period")
     value = environment.get("SHUTDOWN_PERIOD", 10) if configured is None else configured
-    return times.seconds("SHUTDOWN_PERIOD", value, math.ulp(0), LAMBDA_TIMEOUT_LIMIT)
+    return times.seconds("SHUTDOWN_PERIOD", value, 0.001, LAMBDA_TIMEOUT_LIMIT)
 
 
 def _max_siblings(config: Mapping[str, Any], reserved: int | None) -> int:

@@ -96,9 +96,9 @@ def deploy(stack: str, *, delete: bool, **options: Any) -> None:
     are checked before anything is built. The newest ten versions are kept, for `rollback`.
     """
     if not stack:
-        raise WrongUseError("--stack is empty (make deploy STACK=...)")
+        raise WrongUseError("--stack is empty: name the stack to create or to update (make deploy STACK=...)")
     if not (delete or options["bucket"]):
-        raise WrongUseError("--bucket is empty (make deploy BUCKET=...)")
+        raise WrongUseError("--bucket is missing: name the bucket of the objects to sign (make deploy BUCKET=...)")
 
 
 @click.command("package", epilog=examples("package", "package --architecture x86_64 --runtime python3.12 --to build/"))

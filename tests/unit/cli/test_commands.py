@@ -387,6 +387,12 @@ def test_a_wrong_call_ends_with_2_before_any_request(arguments: list[str]) -> No
     assert "Traceback" not in result.stderr
 
 
+def test_a_deployment_without_a_bucket_is_told_which_one_is_missing() -> None:
+    """`--bucket is empty` reached also those who had written no `--bucket`, or who had an empty bucket."""
+    result = CliRunner().invoke(main, ["deploy", "--stack", "s"])
+    assert "--bucket is missing: name the bucket of the objects to sign" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [["run", "s3://b", "--expiry", "1"], ["nothing"], ["run"], ["run", "s3://b", "--page-size", "0"]]
 )

@@ -11,6 +11,19 @@ from presign_siblings.deploy import deploy, template
 from presign_siblings.deploy.parameters import check, defaults
 from presign_siblings.deploy.stacks import DeployError
 
+PDFS = {"BucketName": "pdfs", "ReservedConcurrency": "5"}
+CLOUDFRONT = {
+    "Signer": "cloudfront",
+    "CloudFrontDomain": "files.example.com",
+    "CloudFrontKeyPairId": "K2JCJMDEHXQW5F",
+    "CloudFrontSecret": "cloudfront-key",
+}
+
+
+def planned(**given: str) -> dict[str, str]:
+    """Return the parameters of a stack, with these."""
+    return {**defaults(), **PDFS, **given}
+
 
 class NoStack:
     """A CloudFormation client of an account without the stack; any other request fails the test."""
@@ -22,16 +35,15 @@ class NoStack:
 @pytest.mark.parametrize(
     ("parameters", "named"),
     [
-        ({"Chains": "4"}, "ReservedConcurrency"),
+        ({"Chains": "4", "ReservedConcurrency": "3"}, "ReservedConcurrency"),
         ({"Chains": "4", "ReservedConcurrency": "4"}, "ReservedConcurrency"),
         ({"Chains": "2", "CreateStateMachine": "false"}, "CreateStateMachine"),
     ],
 )
 def test_more_chains_than_the_stack_can_carry_are_refused(parameters: dict[str, str], named: str) -> None:
     """By name, and before a change set is made."""
-    given = {"ReservedConcurrency": "5", **({"ReservedConcurrency": "3"} if parameters == {"Chains": "4"} else {})}
-    with pytest.raises(DeployError, match=named):
-        deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", {**given, **parameters})
+    with pytest.raises(DeployError, match=f"Chains is .*{named}"):
+        deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", {**PDFS, **parameters})
 
 
 @pytest.mark.parametrize(
@@ -40,12 +52,12 @@ def test_more_chains_than_the_stack_can_carry_are_refused(parameters: dict[str, 
         ({"RefreshHours": "12"}, "UrlExpirySeconds is 43200"),
         ({"RefreshHours": "6", "UrlExpirySeconds": "6h"}, "UrlExpirySeconds is 6h"),
         ({"RefreshHours": "6", "ManifestKey": ""}, "ManifestKey"),
-        ({"RefreshHours": "6", "Policy": "prefix"}, "Policy"),
+        ({"RefreshHours": "6", "Policy": "prefix", "Prefix": "inbox/", **CLOUDFRONT}, "Policy"),
     ],
 )
 def test_a_refresh_that_leaves_dead_links_is_refused(parameters: dict[str, str], named: str) -> None:
     """It would come after the links at the stable key have expired, or never, without any notice."""
-    given = {"ReservedConcurrency": "5", "ManifestKey": "manifests/latest.jsonl", **parameters}
+    given = {**PDFS, "ManifestKey": "manifests/latest.jsonl", **parameters}
     with pytest.raises(DeployError, match=f"RefreshHours is .*{named}"):
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
     fine = {"RefreshHours": "5", "ManifestKey": "manifests/latest.jsonl", "Policy": "canned"}
@@ -56,8 +68,8 @@ def test_more_environment_than_lambda_takes_is_refused() -> None:
     """CloudFormation reports it after minutes, and rolls back."""
     many = ",".join(f"inbox/customers/{number:04}/" for number in range(200))
     with pytest.raises(DeployError, match=r"environment has 5,\d\d\d bytes, of which PREFIXES takes the most"):
-        check({**defaults(), "Prefixes": many})
-    check({**defaults(), "Prefixes": many[:2500], "KeysPlace": "lists/inbox/"})
+        check(planned(Prefixes=many))
+    check(planned(Prefixes=many[:2200], KeysPlace="lists/inbox/"))
 
 
 @pytest.mark.parametrize(
@@ -73,7 +85,7 @@ def test_more_environment_than_lambda_takes_is_refused() -> None:
 )
 def test_pdfs_among_the_manifests_are_refused(given: dict[str, str], *, fits: bool) -> None:
     """No job lists them, and the lifecycle rule for manifests deleted them after eight days."""
-    parameters = {**defaults(), "BucketName": "pdfs", "ManifestPrefix": "reports/", **given}
+    parameters = planned(ManifestPrefix="reports/", **given)
     if fits:
         check(parameters)
         return
@@ -85,13 +97,65 @@ def test_pdfs_among_the_manifests_are_refused(given: dict[str, str], *, fits: bo
 def test_a_date_without_an_allowed_prefix_is_refused(prefix: str, proposed: str) -> None:
     """The role would read under the braces themselves, and the function would refuse each job of its schedule."""
     with pytest.raises(DeployError, match=f"it needs AllowedPrefix, such as {proposed}$"):
-        check({**defaults(), "Prefix": prefix})
-    check({**defaults(), "Prefix": prefix, "AllowedPrefix": proposed})
+        check(planned(Prefix=prefix))
+    check(planned(Prefix=prefix, AllowedPrefix=proposed))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"Signer": "cloudfront"}, "Signer is 'cloudfront': it needs CloudFrontDomain, CloudFrontKeyPairId and"),
+        ({**CLOUDFRONT, "CloudFrontKeyPairId": ""}, "CloudFrontKeyPairId is '': it must be the id of the public key"),
+        ({**CLOUDFRONT, "CloudFrontSecret": ""}, "CloudFrontSecret is '': it must name the secret"),
+        ({"Include": "**/*.pdf"}, "Include is '**/*.pdf': it must not contain **/"),
+        ({"Exclude": "*"}, "Exclude is '*': it must not leave out every key"),
+        ({"ModifiedSince": "yesterday"}, "ModifiedSince is 'yesterday': it must be an ISO 8601 time"),
+        ({"ModifiedSince": "1d", "ModifiedBefore": "2d"}, "ModifiedBefore is '2d': it must be at least ModifiedSince"),
+        ({"MinSize": "1 MB"}, "MinSize is '1 MB': it must be an integer from 0"),
+        ({"StorageClasses": "COLD"}, "StorageClasses is 'COLD': it must be one of STANDARD, STANDARD_IA,"),
+        ({"Filename": "{n}.pdf"}, "Filename is '{n}.pdf': it may hold {n} only with concurrency 1"),
+        ({"Prefix": "{yyy}/", "AllowedPrefix": "2"}, "Prefix is '{yyy}/': it may hold {yyyy}"),
+        ({"Prefix": "old/", "AllowedPrefix": "inbox/"}, "Prefix is 'old/': it must be under one of AllowedPrefix"),
+        ({"AllowedPrefix": "inbox/"}, "Prefix is '': it must be under one of AllowedPrefix"),
+        ({"KeysFrom": "s3://lists/k"}, "KeysFrom is 's3://lists/k': it must be in one of BucketName, ManifestBucket, "),
+        ({"ManifestKey": "latest.jsonl"}, "ManifestKey is 'latest.jsonl': it must be under ManifestPrefix, manifests/"),
+        ({"IpRange": "192.0.2.7"}, "IpRange is '192.0.2.7': it needs signer cloudfront"),
+        ({"UrlEndpoint": "files.example.com"}, "UrlEndpoint is 'files.example.com': it must be written as http"),
+        ({"UrlExpirySeconds": "30d"}, "UrlExpirySeconds is '30d': it must be 1 to 604800 seconds"),
+        ({"ShutdownPeriod": "0"}, "ShutdownPeriod is '0': it must be a number of seconds from 0.001"),
+        ({"MaxHops": "200000"}, "MaxHops is '200000': it must be an integer from 1 to 100000"),
+    ],
+)
+def test_parameters_of_which_each_job_would_be_refused_are_refused(given: dict[str, str], message: str) -> None:
+    """By the function's own rules, in the template's words; only the alarm of the first night reported them."""
+    with pytest.raises(DeployError) as refused:
+        check(planned(**given))
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("given", [{"ScheduleState": "DISABLED"}, {"SoswConfig": "dynamodb"}])
+def test_a_prefix_that_only_events_or_the_config_row_name_may_be_empty(given: dict[str, str]) -> None:
+    """No job starts without them."""
+    check(planned(AllowedPrefix="inbox/", **given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {**CLOUDFRONT, "UrlExpirySeconds": "30d", "IpRange": "192.0.2.0/24"},
+        {"Include": "a*,b*", "Exclude": "*.tmp", "ModifiedSince": "last", "MaxSize": "0", "Fields": "size,etag"},
+        {"KeysFrom": "s3://lists/today.csv", "KeysPlace": "lists/"},
+        {"AccessPointArn": "arn:aws:s3:eu-west-1:000000000000:accesspoint/point", "Prefix": "inbox/"},
+    ],
+)
+def test_parameters_of_which_jobs_can_be_made_pass(given: dict[str, str]) -> None:
+    """The check reads them as the function will."""
+    check(planned(**given))
 
 
 def test_subnets_without_a_security_group_are_refused() -> None:
     """Lambda refuses them, minutes later."""
-    given = {"ReservedConcurrency": "5", "SubnetIds": "subnet-1,subnet-2"}
+    given = {**PDFS, "SubnetIds": "subnet-1,subnet-2"}
     with pytest.raises(DeployError, match=r"SubnetIds is subnet-1,subnet-2: it needs SecurityGroupIds"):
         deploy.deploy(cast("Any", NoStack()), cast("Any", None), "stack", given)
     check({**defaults(), **given, "SecurityGroupIds": "sg-1"})

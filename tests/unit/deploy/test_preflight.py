@@ -187,7 +187,9 @@ def test_a_bucket_that_the_stack_would_create_must_not_exist(bucket: str) -> Non
         ({"LiveVersion": "3"}, "the deployment sets it: rollback --to moves it"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
         ({"ReservedConcurrency": "-1"}, "must be a number from 0, or none"),
-        ({"MaxHops": "many"}, "must be a number"),
+        ({"MaxHops": "many"}, "must be a whole number from 1"),
+        ({"Chains": "2.5"}, "must be a whole number from 1 to 256"),
+        ({"Timeout": "901"}, "must be a whole number from 3 to 900"),
     ],
 )
 def test_a_parameter_is_checked_by_the_templates_own_rules(given: dict[str, str], reason: str) -> None:
