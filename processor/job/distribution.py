@@ -77,6 +77,20 @@ def ip_range(field: str, value: object) -> str:
         raise InvalidEventError(field, value, "must be an IPv4 address or range, such as 192.0.2.0/24") from None
 
 
+def lifetime(field: str, value: object) -> int:
+    """
+    Return the life of links, seconds; which signer gives it, ``check_life`` knows.
+
+    :raises InvalidEventError: No signer can give it.
+    """
+    try:
+        return times.duration(field, value, 1, MAX_CLOUDFRONT_SECONDS)
+    except InvalidEventError:
+        more = f"; up to {MAX_CLOUDFRONT_SECONDS} with signer cloudfront"
+        rule = f"must be 1 to {MAX_EXPIRY_SECONDS} seconds, {times.WRITTEN}{more}"
+        raise InvalidEventError(field, value, rule) from None
+
+
 def check_life(label: str, value: object, signer: str) -> None:
     """
     Refuse a lifetime that a signer cannot give.

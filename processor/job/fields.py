@@ -117,7 +117,7 @@ class JobFields:
         Field(
             env="URL_EXPIRY_SECONDS",
             rule=Rule(
-                duration(1, distribution.MAX_CLOUDFRONT_SECONDS).check,
+                distribution.lifetime,
                 f"{duration(1, distribution.MAX_EXPIRY_SECONDS).says}; up to ten years with `signer: cloudfront`",
             ),
             identity=True,

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from processor.errors import InvalidEventError
 from processor.job.validation import text
 
+WRITTEN = "as a number or as a duration such as 90s, 15m, 12h, 7d or P1DT12H"
 _YEARS = range(1000, 9001)  # of an instant, so that dates before and after it can be computed
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _SHORT_DURATION = re.compile(r"([0-9]{1,12})\s?([smhdwSHDW])")  # M is a month in other tools
@@ -35,7 +36,7 @@ def duration(field: str, value: object, low: int, high: int) -> int:
 
     :raises InvalidEventError: It is neither, or out of the range.
     """
-    rule = f"must be {low} to {high} seconds, as a number or as a duration such as 90s, 15m, 12h, 7d or P1DT12H"
+    rule = f"must be {low} to {high} seconds, {WRITTEN}"
     seconds = value
     if isinstance(value, str):
         seconds = int(value) if re.fullmatch(r"[0-9]{1,18}", value) else length(value)

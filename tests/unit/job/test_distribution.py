@@ -84,6 +84,14 @@ def test_a_lifetime_that_is_too_long_is_refused_by_the_variable_that_sets_it() -
     assert job_of(environment={"URL_EXPIRY_SECONDS": "30d"}, signer="cloudfront").expiry_seconds == 30 * 86_400
 
 
+@pytest.mark.parametrize("written", [0, True, "soon"])
+@pytest.mark.parametrize("signer", ["s3", "cloudfront"])
+def test_what_is_no_lifetime_is_refused_with_the_limits_of_both_signers(signer: str, written: object) -> None:
+    """The message offered ten years alone, and S3 refused those, too."""
+    with pytest.raises(InvalidEventError, match="1 to 604800 seconds.*up to 315619200 with signer cloudfront"):
+        job_of(expiry_seconds=written, signer=signer)
+
+
 def test_a_job_signed_for_cloudfront_needs_a_distribution() -> None:
     """A distribution needs its key; one without an id is refused, as is a URL in place of a host."""
     with pytest.raises(InvalidEventError, match="CLOUDFRONT_DOMAIN"):
