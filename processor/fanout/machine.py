@@ -44,7 +44,8 @@ class StateMachine:
         :param place:    Where the job continues when all of its ranges are done.
         :param plan_key: Key of the object that holds the ranges.
         :return: Why it does not start, or ``None``.
-        :raises RetryableError: Whether it has started is not known, or Step Functions is busy.
+        :raises RetryableError: Whether it has started is not known, Step Functions is busy, or the execution of that
+            name has ended before.
         """
         given = {
             "job": place.to_payload(),
@@ -58,7 +59,11 @@ class StateMachine:
             code = error_code(error)
             if code in _BUSY or is_of_server(error):
                 raise RetryableError(f"cannot start the state machine: {why(error)}") from error
-            return None if code == _STARTED else f"execution_refused: {code}"
+            if code != _STARTED:
+                return f"execution_refused: {code}"
+            if await self.has_ended(place):  # the jobs table was emptied, and the event came again
+                message = f"execution {_name(place)} has ended: the next try of the event starts another"
+                raise RetryableError(message) from error
         except BotoCoreError as error:
             raise RetryableError(f"cannot start the state machine: {why(error)}") from error
         return None

@@ -129,6 +129,31 @@ def test_a_start_that_finds_step_functions_busy_is_tried_again(deployed: Deploye
     assert deployed.run(execution)["status"] == "complete"
 
 
+def test_a_start_that_finds_its_execution_ended_is_tried_again_under_another_name(deployed: Deployed) -> None:
+    """The table was emptied, and the event came again: the job waited for an execution that had ended."""
+    _, ended = deployed.submit()
+    deployed.table.items.clear()
+    ended.status, deployed.hops = "FAILED", 0
+    with pytest.raises(RetryableError, match=r"execution \S+ has ended"):
+        deployed.hop(JOB, 99)
+    deployed.hops = 0
+    assert deployed.hop(JOB, 99)["status"] == "continued"
+    _, execution = deployed.states.executions.values()
+    assert deployed.run(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
+def test_a_start_that_finds_its_execution_at_work_waits_for_it(deployed: Deployed) -> None:
+    """The table was emptied, and the event came again before the chains knew."""
+    _, execution = deployed.submit()
+    deployed.table.items.clear()
+    deployed.hops = 0
+    assert deployed.hop(JOB, 99)["status"] == "continued"
+    assert len(deployed.states.executions) == 1
+    assert deployed.run(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
 def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deployed) -> None:
     """Nothing is lost: the ranges exist already."""
 
