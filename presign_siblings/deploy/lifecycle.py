@@ -126,19 +126,22 @@ def looked_after(s3: S3Client, parameters: Mapping[str, str], *, merge: bool, dr
 
 def _shared(s3: S3Client, bucket: str, parameters: Mapping[str, str], ours: Sequence[Rule]) -> str | None:
     """
-    Warn of a key that the function has not written, one of the first thousand: the rule for manifests would delete it.
+    Warn of a key that is not named as the function names its own: the rule for manifests would delete it.
 
     :raises ClientError: The rules may not be read, or the keys not be listed.
     """
     if not any(each.startswith(EXPIRES) for each in missing(s3, bucket, ours)):
         return None
     prefix, own = parameters["ManifestPrefix"], parameters["ManifestKey"]
-    for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
-        if each["Key"] not in {own, prefix} and not _OURS.search(each["Key"][len(prefix) :]):
-            return (
-                f"warning: s3://{bucket}/{each['Key']} is not a manifest. The rule {EXPIRES} deletes whatever is under "
-                f"{prefix} after {parameters['ManifestExpiryDays']} days, so no rule is added"
-            )
+    # All pages: checkpoints come first, and may be thousands.
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for each in page.get("Contents", ()):
+            if each["Key"] not in {own, prefix} and not _OURS.search(each["Key"][len(prefix) :]):
+                return (
+                    f"warning: s3://{bucket}/{each['Key']} does not have the name of a manifest. The rule {EXPIRES} "
+                    f"deletes whatever is under {prefix} after {parameters['ManifestExpiryDays']} days, so no rule is "
+                    "added; if all of it may go (as what a manifest_key of events or run --to names), add them yourself"
+                )
     return None
 
 

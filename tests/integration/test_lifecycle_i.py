@@ -181,15 +181,25 @@ def test_no_rule_of_ours_deletes_an_object_that_the_function_has_not_written(
     """--merge-lifecycle had each object under the prefix deleted after eight days, also those of others."""
     s3.put_object(Bucket=bucket, Key=key, Body=b"x")
     lines = list(lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True))
-    assert (f"s3://{bucket}/{key} is not a manifest" in lines[0]) is not is_ours
+    assert (f"s3://{bucket}/{key} does not have the name of a manifest" in lines[0]) is not is_ours
     assert (lifecycle.missing(s3, bucket, OURS) == []) is is_ours
     if not is_ours:
         assert "aws s3api put-bucket-lifecycle-configuration" in lines[1], "the command is not shown"
         lifecycle.put(s3, bucket, OURS)
         assert not any(
-            "is not a manifest" in line
+            "does not have the name of a manifest" in line
             for line in lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
         )
+
+
+def test_an_object_of_others_is_found_after_a_thousand_checkpoints(s3: S3Client, bucket: str) -> None:
+    """Checkpoints come first in a listing; the rule was added, and the object deleted after eight days."""
+    for number in range(1001):
+        s3.put_object(Bucket=bucket, Key=f"manifests/.checkpoints/j/{number:06}-x", Body=b"")
+    s3.put_object(Bucket=bucket, Key="manifests/2019/contract.pdf", Body=b"x")
+    warning, *_ = lifecycle.looked_after(s3, {**PARAMETERS, "BucketName": bucket}, merge=True)
+    assert f"s3://{bucket}/manifests/2019/contract.pdf does not have the name of a manifest" in warning
+    assert lifecycle.missing(s3, bucket, OURS)
 
 
 def test_the_printed_command_adds_the_same_rules(s3: S3Client, bucket: str) -> None:
