@@ -46,7 +46,8 @@ def _link(snapshot: JobSnapshot, key: str, now: datetime) -> str:
         raise UnfinishedError(f"job {record.job_id} is {record.state}: it has no manifest")
     left = MAX_EXPIRY_SECONDS if record.expires_at is None else (record.expires_at - now).total_seconds()
     if left < 1:
-        raise CommandError(f"the URLs of job {record.job_id} are dead: invoke the job again")
+        step = "invoke the job again, with a longer expiry_seconds if they died before it was complete"
+        raise CommandError(f"the URLs of job {record.job_id} are dead: {step}")
     url = connections.client("s3").generate_presigned_url(
         "get_object",
         Params={"Bucket": job.manifest_bucket, "Key": key},

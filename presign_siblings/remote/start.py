@@ -12,7 +12,7 @@ from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote.aws_clock import time_of
 from processor.job import FIELDS
-from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, PARKED
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 BEFORE = timedelta(seconds=60)  # lines of this last minute are read before the start, so that they count as old
 LOOK_SECONDS = 1.0
 ACCEPTED = 202
-ANSWERED = frozenset({"finished", "parked", "failed"})  # verdicts with which the ledger answers without any work
+FINISHED = "finished"
+ANSWERED = frozenset({FINISHED, "parked", "failed"})  # verdicts with which the ledger answers without any work
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +126,14 @@ def follow(
     """
     Yield the lines of the job that was started, up to the line that ends it.
 
+    Where the ledger answers, the end's own line follows that of the verdict, and gets it.
+
     :param tail:    The result of ``listen`` before the start.
     :param seconds: How long to wait; ``None`` waits for the end.
     :raises TimedOutError: The job has not ended in this time.
     """
     job_key, deadline = started.job_key, None if seconds is None else time.monotonic() + seconds
+    verdicts: dict[object, Line] = {}
     while True:
         for line in tail.new():
             mine = line.get("request_id") == started.request_id
@@ -140,7 +144,9 @@ def follow(
             written = logs.instant(line)
             if written is not None and written < started.at:  # a late line of an earlier run
                 continue
-            yield line
+            if line.get("verdict") in ANSWERED:
+                verdicts[line.get("request_id")] = {"verdict": line["verdict"]}
+            yield line | verdicts.get(line.get("request_id"), {})
             if _is_an_end(line):
                 return
         if deadline is not None and time.monotonic() >= deadline:
@@ -150,13 +156,10 @@ def follow(
 
 def _is_an_end(line: Line) -> bool:
     """Return whether no hop follows; after a failure that is not terminal, Lambda delivers the event again."""
-    if line["event"] == "duplicate":
-        return line.get("verdict") in ANSWERED
     return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))
 
 
 def outcome(last: Line) -> tuple[str, str | None]:
     """Return the state and the reason that the last line reports."""
-    if last["event"] == "duplicate":
-        return {"finished": COMPLETE, "parked": PARKED, "failed": FAILED}[last["verdict"]], "answered from the ledger"
-    return str(last["event"]), last.get("reason")
+    reason = "answered from the ledger" if last.get("verdict") == FINISHED else last.get("reason")
+    return str(last["event"]), reason

@@ -99,26 +99,25 @@ class Responses:
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and report it."""
-        await self.report(record)
-        body = answer_of(record.result or {})
         late = self._expiry(record, record.expires_at).at_end(self.clock())
-        warnings = [fields["warning"] for fields in (late, body) if "warning" in fields]
-        body |= {"warning": "; ".join(warnings)} if warnings else {}
+        await self.report(record, late)
+        body = _warned(answer_of(record.result or {}), late)
         return Response(Status.COMPLETE, body, outcome=outcome, urls=await self._urls(client, record))
 
     async def finished(self, record: Record, client: S3Client) -> Response:
         """Answer with a manifest that was there before, under a new URL."""
         return Response(Status.COMPLETE, answer_of(record.result or {}), urls=await self._urls(client, record))
 
-    async def report(self, record: Record, *, again: bool = False) -> None:
+    async def report(self, record: Record, late: Mapping[str, str] | None = None, *, again: bool = False) -> None:
         """
         Report that the manifest is there: in the log, as a metric and on the event bus.
 
+        :param late:  A warning that was not known when the manifest was put together.
         :param again: The same manifest was reported before: only the log gets it again.
         """
         result = record.result or {}
         facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
-        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
+        self.telemetry.event("complete", **_warned(facts, late), manifest_bucket=record.place.job.manifest_bucket)
         warning = result.get("warning")
         if warning is not None:
             self.telemetry.warning("shortfall", reason=warning)
@@ -155,3 +154,9 @@ class Responses:
             )
             for name, key in keys.items()
         }
+
+
+def _warned(facts: dict[str, Any], late: Mapping[str, str] | None) -> dict[str, Any]:
+    """Return facts with a further warning before their own."""
+    warnings = [fields["warning"] for fields in (late or {}, facts) if "warning" in fields]
+    return facts | ({"warning": "; ".join(warnings)} if warnings else {})

@@ -451,6 +451,8 @@ def test_expired_urls_are_reported_at_every_checkpoint_and_at_the_end(deployed: 
     assert metric(output, "ExpiredManifests") == [0, 0, 0, 1]
     assert metric(output, "UrlsExpiring") == [0, 1, 1, 0]
     assert [line["hop"] for line in logged(output, "urls_expired")] == [2, 3]
+    (complete,) = logged(output, "complete")
+    assert complete["warning"] == "urls_expired", "whoever waits for the line reads no further"
 
 
 def test_a_job_that_parks_with_expiring_urls_reports_them_too(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -43,13 +42,17 @@ def seen(state: str, **fields: Any) -> JobSnapshot:
     return JobSnapshot(record_of(state, **fields), NOW)
 
 
-def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[str]:
-    """Return the names of the lines that following the request ``mine`` gives."""
+def lines_of(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[logs.Line]:
+    """Return the lines that following the request ``mine`` gives."""
     group = Group(*events)
     started = Started("mine", key, NOW)
     tail = logs.Tail(cast("Any", group), "group", NOW - timedelta(seconds=60))
-    lines = starting.follow(tail, started, seconds, lambda _: None)
-    return [each["event"] for each in lines]
+    return list(starting.follow(tail, started, seconds, lambda _: None))
+
+
+def followed(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[str]:
+    """Return the names of these lines."""
+    return [each["event"] for each in lines_of(*events, key=key, seconds=seconds)]
 
 
 def test_a_parked_job_continues_with_its_resume_payload() -> None:
@@ -160,11 +163,28 @@ def test_a_job_with_unknown_fields_is_found_by_its_request() -> None:
     assert followed(*lines, key=None) == ["start", "complete"]
 
 
-def test_an_answer_from_the_ledger_ends_the_wait() -> None:
-    """A finished manifest answers at once; another submitter's job is followed to its end."""
-    answered = json.loads(line("duplicate", 1, request_id="mine", job_id=ID, verdict="finished"))
-    assert followed(event(1, json.dumps(answered))) == ["duplicate"]
-    assert starting.outcome(answered) == ("complete", "answered from the ledger")
+@pytest.mark.parametrize(
+    ("verdict", "last", "reason"),
+    [
+        ("finished", {"count": 0, "warning": "empty_manifest: no key"}, "answered from the ledger"),
+        ("parked", {"reason": "max_hops"}, "max_hops"),
+        ("failed", {"reason": "job 1 has failed: ArchivedError", "terminal": True}, "ArchivedError"),
+    ],
+)
+def test_an_answer_from_the_ledger_is_reported_with_what_it_says(
+    verdict: str, last: dict[str, Any], reason: str
+) -> None:
+    """The wait ended at the verdict, and an empty manifest that answered again passed for a full one."""
+    name, mine = {"finished": "complete"}.get(verdict, verdict), {"request_id": "mine", "job_id": ID}
+    answer = event(1, line("duplicate", 1, **mine, verdict=verdict)), event(2, line(name, 2, **mine, **last))
+    found = lines_of(*answer)[-1]
+    assert found.items() >= (last | {"event": name, "verdict": verdict}).items()
+    state, why = starting.outcome(found)
+    assert (state, reason in str(why)) == (name, True)
+
+
+def test_another_submitters_job_is_followed_to_its_end() -> None:
+    """The answer to the event itself is only that the job is under way."""
     under_way = event(1, line("duplicate", 1, request_id="mine", job_id=ID, verdict="in_progress"))
     assert followed(under_way, event(2, line("parked", 2, job_id=ID))) == ["duplicate", "parked"]
 
