@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VISIBILITY_FACTOR = 6
 MOST_JOB_SECONDS = 86_400  # less than the two days after which S3 aborts an unfinished upload
 HOUR = 3600
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rate-expressions.html
+_OF_A_RULE = re.compile(r"cron\(.+\)|rate\((1 (minute|hour|day)|(?!1 )[1-9][0-9]* (minutes|hours|days))\)")
 _OF_THE_BUILD = {"Architecture": "--architecture", "Runtime": "--runtime"}
 _OF_THE_DEPLOYMENT = {
     "CodeKey": "the package is built and uploaded here",
@@ -111,8 +113,19 @@ def check(parameters: Mapping[str, str]) -> None:
             f"QueueVisibilitySeconds is {visibility}: it must be at least {VISIBILITY_FACTOR * timeout}, "
             f"{VISIBILITY_FACTOR} times Timeout, or a message is handed out again while its job is at work"
         )
+    _check_schedule(parameters)
     _check_places(parameters)
     _check_refresh(parameters, scheduled_job(parameters).expiry_seconds)
+
+
+def _check_schedule(parameters: Mapping[str, str]) -> None:
+    """Refuse what only EventBridge Scheduler takes: CloudFormation would report it after minutes, and roll back."""
+    schedule = parameters["ScheduleExpression"]
+    if parameters["ScheduleEngine"] == "rule" and not _OF_A_RULE.fullmatch(schedule):
+        raise DeployError(
+            f"ScheduleExpression is {schedule}: a rule takes cron(...), rate(1 day) or rate(2 days), with s from 2 on; "
+            "at(...) needs ScheduleEngine=scheduler"
+        )
 
 
 def _check_places(parameters: Mapping[str, str]) -> None:

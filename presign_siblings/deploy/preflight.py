@@ -52,6 +52,7 @@ class Preflight:
             *self._buckets(),
             *self._prefix(allow_empty=allow_empty),
             *self._keys(),
+            *self._lists(),
             *self._quota(),
             *self._alarms(),
         )
@@ -139,6 +140,16 @@ class Preflight:
             return None
         keys = (each.get("ApplyServerSideEncryptionByDefault", {}).get("KMSMasterKeyID") for each in found)
         return next((key for key in keys if key and not key.endswith("alias/aws/s3")), None)
+
+    def _lists(self) -> Iterator[tuple[str, str]]:
+        """Find lists of keys that the role may not read, unless the policy of their bucket allows it."""
+        pdfs, manifests = self.now["BucketName"], self.now["ManifestBucket"] or self.now["BucketName"]
+        reach = self.now["AllowedPrefix"] or self.now["Prefix"]
+        readable = (f"{pdfs}/{reach}", f"{manifests}/{self.now['ManifestPrefix']}", self.now["KeysPlace"] or "s3://")
+        for name in ("KeysFrom", "Refresh"):
+            place = self.now[name]
+            if place and not place.removeprefix("s3://").startswith(readable):
+                yield "note", f"without --set KeysPlace=BUCKET/PREFIX, the role may not read {place} ({name})"
 
     def _quota(self) -> Iterator[tuple[str, str]]:
         wanted, chains = reserved_concurrency(self.now), int(self.now["Chains"])

@@ -153,6 +153,28 @@ def test_parameters_of_which_jobs_can_be_made_pass(given: dict[str, str]) -> Non
     check(planned(**given))
 
 
+@pytest.mark.parametrize(
+    ("schedule", "fits"),
+    [
+        ("rate(1 day)", True),
+        ("rate(12 hours)", True),
+        ("cron(0 3 * * ? *)", True),
+        ("rate(1 days)", False),
+        ("rate(12 hour)", False),
+        ("rate(0 days)", False),
+        ("at(2026-04-01T03:00:00)", False),
+    ],
+)
+def test_a_schedule_that_no_rule_takes_is_refused(schedule: str, *, fits: bool) -> None:
+    """EventBridge refused it after minutes, and the stack rolled back."""
+    if fits:
+        check(planned(ScheduleExpression=schedule))
+    else:
+        with pytest.raises(DeployError, match=r"^ScheduleExpression is .*: a rule takes cron"):
+            check(planned(ScheduleExpression=schedule))
+    check(planned(ScheduleExpression=schedule, ScheduleEngine="scheduler"))
+
+
 def test_subnets_without_a_security_group_are_refused() -> None:
     """Lambda refuses them, minutes later."""
     given = {**PDFS, "SubnetIds": "subnet-1,subnet-2"}

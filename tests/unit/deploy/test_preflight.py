@@ -123,6 +123,23 @@ def test_a_key_that_the_role_may_not_use_is_noted() -> None:
         assert notes_of(account) == []
 
 
+@pytest.mark.parametrize(
+    ("parameters", "is_noted"),
+    [
+        ({"KeysFrom": "s3://reports/lists/today.csv"}, True),
+        ({"KeysFrom": "s3://reports/lists/today.csv", "KeysPlace": "reports/lists/"}, False),
+        ({"KeysFrom": "s3://reports/inbox/today.csv"}, False),
+        ({"Refresh": "s3://reports/manifests/latest.jsonl"}, False),
+        ({"Refresh": "s3://artifacts/latest.jsonl", "KeysPlace": "artifacts/old/"}, True),
+    ],
+)
+def test_a_list_that_the_role_may_not_read_is_noted(parameters: dict[str, Any], *, is_noted: bool) -> None:
+    """Each job of the schedule failed with AccessDenied; a policy of the bucket may allow it."""
+    notes = notes_of(Account(), Prefix="inbox/", **parameters)
+    assert [note for note in notes if "KeysPlace" in note] == notes
+    assert bool(notes) is is_noted
+
+
 def test_a_new_account_has_too_little_to_reserve() -> None:
     """It has 10 in all, and Lambda keeps more than that unreserved."""
     with pytest.raises(DeployError, match="the account has 0 to reserve in this region"):
