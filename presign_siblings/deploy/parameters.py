@@ -64,7 +64,7 @@ def _broken(rules: Mapping[str, Any], value: str) -> str | None:
     if allowed is not None and value not in list(map(str, allowed)):
         return f"one of {', '.join(map(str, allowed))}"
     if pattern is not None and not re.fullmatch(pattern, value):
-        return str(rules.get("ConstraintDescription", f"as {pattern} describes"))
+        return str(rules["ConstraintDescription"])
     if rules["Type"] == "Number":
         low, high = int(rules.get("MinValue", 0)), rules.get("MaxValue")
         if not re.fullmatch("[0-9]+", value) or int(value) < low or (high is not None and int(value) > int(high)):

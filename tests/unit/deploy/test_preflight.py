@@ -204,6 +204,7 @@ def test_a_bucket_that_the_stack_would_create_must_not_exist(bucket: str) -> Non
         ({"LiveVersion": "3"}, "the deployment sets it: rollback --to moves it"),
         ({"Compression": "zip"}, "must be one of none, gzip"),
         ({"ReservedConcurrency": "-1"}, "must be a number from 0, or none"),
+        ({"BucketName": "s3://reports"}, "must be a bucket's name alone, in lower case, without s3://"),
         ({"MaxHops": "many"}, "must be a whole number from 1"),
         ({"Chains": "2.5"}, "must be a whole number from 1 to 256"),
         ({"Timeout": "901"}, "must be a whole number from 3 to 900"),

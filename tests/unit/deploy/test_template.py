@@ -788,3 +788,9 @@ def test_the_function_may_use_only_this_state_machine() -> None:
     }
     machine = DeploymentSettings.from_environment(_environment(), {}).state_machine
     assert machine == resolver().resolve(statements[0]["Resource"])
+
+
+def test_each_pattern_has_words() -> None:
+    """A message that only shows a regular expression does not say what to write."""
+    patterns = {name: each for name, each in LOADED["Parameters"].items() if "AllowedPattern" in each}
+    assert [name for name, each in patterns.items() if "ConstraintDescription" not in each] == []
