@@ -512,6 +512,23 @@ def test_a_job_that_the_table_forgets_parks_with_all_of_its_chains_and_one_resum
     assert deployed.manifest == KEYS
 
 
+def test_a_range_whose_record_alone_is_gone_begins_again_with_the_state_machines_next_try(deployed: Deployed) -> None:
+    """No payload holds a token, so its sibling can report to no task; the task's heartbeat ends, and it is retried."""
+    deployed.pages = 1
+    _, execution = deployed.submit()
+    first, *others = deployed.by_key(execution)
+    token = deployed.states.token()
+    deployed.hop(deployed.task(first, token))
+    (key,) = (key for key, item in deployed.table.items.items() if "share" in json.loads(item["place"]["S"]))
+    del deployed.table.items[key]
+    assert deployed.hop(deployed.next_sibling() or {})["reason"] == "forgotten"
+    assert deployed.states.tasks[token] is None
+    for item in (first, *others):
+        deployed.chain(deployed.task(item))
+    assert deployed.gather(execution)["status"] == "complete"
+    assert deployed.manifest == KEYS
+
+
 def test_the_budget_metric_covers_the_whole_job(
     deployed: Deployed, output: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
