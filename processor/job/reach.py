@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ READ_SECONDS = 60.0  # boto3's own default
 MAX_READ_SECONDS = 900.0
 _PORTS = {"http": 80, "https": 443}  # the default ports, which a Host header omits
 _WRITTEN = "must be written as http://host:port or https://host, with a path at most"
+_FOREIGN = re.compile(r"[^a-z0-9.:%-]")  # in a host's name, or IPv6 address: botocore/utils.py, is_valid_uri
+_HOST = "must have a host name of letters, digits, hyphens and dots: AWS's SDK takes no underscore, and no accent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,8 @@ def endpoint(field: str, written: str) -> str:
         raise InvalidEventError(field, shown, _WRITTEN) from None
     if parts.scheme not in {"http", "https"} or not host or parts.query or parts.fragment or "@" in parts.netloc:
         raise InvalidEventError(field, shown, _WRITTEN)
+    if _FOREIGN.search(host):
+        raise InvalidEventError(field, shown, _HOST)
     named = f"[{host}]" if ":" in host else host
     return (
         f"{parts.scheme}://{named}{f':{port}' if port and port != _PORTS[parts.scheme] else ''}{parts.path.rstrip('/')}"

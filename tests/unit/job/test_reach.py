@@ -49,6 +49,13 @@ def test_a_value_that_is_no_endpoint_is_refused_with_its_variable_and_form(writt
     assert "pass" not in str(refused.value)
 
 
+@pytest.mark.parametrize("written", ["http://my_minio:9000", "https://b\u00fccher.example"])
+def test_a_host_that_the_sdk_takes_for_no_endpoint_is_refused_before_a_job_begins(written: str) -> None:
+    """A service of Docker Compose may be named so; each try of the function ended with a ValueError."""
+    with pytest.raises(InvalidEventError, match="URL_ENDPOINT.* no underscore, and no accent"):
+        DeploymentSettings.from_environment({"URL_ENDPOINT": written}, {})
+
+
 def test_style_and_read_timeout_have_defaults() -> None:
     """60 seconds, as in boto3."""
     reach = DeploymentSettings.from_environment({}, {}).reach
