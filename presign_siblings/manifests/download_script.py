@@ -127,7 +127,7 @@ def refusal(error):
     code = found.group(1) if found else "HTTP %d" % error.code
     if "expired" in body.lower() and code == "AccessDenied":
         code = "expired"
-    if "server side encryption" in body.lower():
+    if "server side encryption" in body.lower() and "with aws kms" not in body.lower():
         code = "SSE-C"
     if error.code in (408, 429, 500, 502, 503, 504):
         return Failed(code)

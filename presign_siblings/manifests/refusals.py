@@ -104,6 +104,8 @@ def _advice(code: str, words: str, region: str | None) -> str | None:
         return EXPIRED
     if "not valid yet" in words.lower():
         return "the clock of the machine that signed the link is ahead"
+    if "server side encryption with aws kms" in words.lower():
+        return f"a KMS key needs an https link, and behind CloudFront an origin access control: {_ASK}"
     if "server side encryption" in words.lower():
         return "the object is encrypted under a key that only its owner has: no link can give it"
     if code.startswith("KMS."):

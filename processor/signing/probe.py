@@ -105,6 +105,6 @@ def _reason(status: int, body: str, region: str | None) -> tuple[str, str]:
     text = f"{code} (HTTP {status})" if found else code
     words = plain(unescape(message[1])) if message else ""
     text += f": {words}" if words and words != code else ""
-    if "server side encryption" in words.lower():
+    if "server side encryption" in words.lower() and "with aws kms" not in words.lower():
         return code, f"{text}; {_CUSTOMERS_KEY}"
     return code, f"{text}; the bucket is in {region}" if region and status in {301, 307, 400} else text

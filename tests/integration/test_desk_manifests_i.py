@@ -229,6 +229,8 @@ def refused(code: str, message: str = "No") -> bytes:
         ("NoSuchKey", "The specified key does not exist.", "the object no longer exists"),
         ("PermanentRedirect", "The bucket you are", "the bucket is in eu-central-1"),
         ("InvalidRequest", "The object was stored using a form of Server Side Encryption", "only its owner has"),
+        # Over http, or through a CloudFront distribution that signs nothing for S3 (origin access identity).
+        ("InvalidArgument", "Requests specifying Server Side Encryption with AWS KMS managed keys", "an https link"),
         ("KMS.DisabledException", "arn is disabled", "the key that the object is encrypted with"),
     ],
 )

@@ -373,6 +373,14 @@ def test_an_object_encrypted_with_its_owners_own_key_is_reported_in_words(tmp_pa
     assert (done.returncode, "no link can give it" in done.stderr) == (1, True), done.stderr
 
 
+def test_an_object_under_a_kms_key_is_not_taken_for_one_under_its_owners_own_key(tmp_path: Path, web: Web) -> None:
+    """S3 asks for https, or for a signature that CloudFront can give it: another link works."""
+    body = b"<Error><Code>InvalidArgument</Code><Message>Requests specifying Server Side Encryption with AWS KMS "
+    body += b"managed keys require AWS Signature Version 4.</Message></Error>"
+    done = run(tmp_path, [Entry("a.pdf", web.serve("/a", Answer(body, status=400)))])
+    assert (done.returncode, "InvalidArgument" in done.stderr) == (1, True), done.stderr
+
+
 @pytest.mark.parametrize("status", [503, 408])
 def test_a_busy_server_is_asked_again(tmp_path: Path, web: Web, status: int) -> None:
     """Whatever its status code."""
