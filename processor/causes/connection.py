@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_NEEDS_TLS = "; does the endpoint need https?"
+_BY_NUMBER: dict[int | None, str] = {
+    errno.ECONNREFUSED: f"the connection was refused: no server listens there; {NETWORK}",
+    **dict.fromkeys((errno.ENETUNREACH, errno.EHOSTUNREACH), f"there is no route to the host; {NETWORK}"),
+}
+_TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's words for a proxy's answer to CONNECT
 _OF_CLIENTS = frozenset({"HTTPClientError", "ClientError", "URLError", "ClientConnectionError"})
 # By the names of the libraries' errors, the most specific first.
 _BY_NAME = (
@@ -27,19 +35,23 @@ _BY_NAME = (
     ({"TimeoutError"}, "no answer came in time"),
     (
         {"ConnectionClosedError", "ServerDisconnectedError", "ConnectionResetError", "ClientPayloadError"},
-        "the connection was closed before the answer was complete; does the endpoint need https?",
+        f"the connection was closed before the answer was complete{_NEEDS_TLS}",
     ),
 )
 
 
 def by_proxy(error: BaseException) -> str:
     """Return what a proxy, or its absence, did to a request."""
-    kwargs = getattr(error, "kwargs", {})
-    proxy = f"the proxy {place(kwargs['proxy_url'])}" if kwargs.get("proxy_url") else "the proxy"
-    cause = connection(kwargs["error"]) if isinstance(kwargs.get("error"), BaseException) else None
-    status = next((code for each in _chain(error) if isinstance(code := getattr(each, "status", None), int)), None)
-    outcome = f"answered {status}" if status else (cause or "does not answer").removeprefix("the connection failed: ")
-    return _nothing_through(proxy, outcome)
+    chain, url = list(_chain(error)), getattr(error, "kwargs", {}).get("proxy_url")
+    status = next((code for code in map(_answered, chain) if code is not None), None)
+    cause = f"it answered {status}" if status else _reason(error, chain) or "it does not answer"
+    return _nothing_through(f"the proxy {place(url)}" if url else "the proxy", cause)
+
+
+def _answered(error: BaseException) -> str | None:
+    """Return the status that a proxy answered."""
+    status, said = getattr(error, "status", None), _TUNNEL.search(str(error))
+    return str(status) if isinstance(status, int) else said and said[1]
 
 
 def _nothing_through(proxy: str, cause: str) -> str:
@@ -53,14 +65,22 @@ def _nothing_through(proxy: str, cause: str) -> str:
 def connection(error: BaseException) -> str | None:
     """Return what prevented a connection, or broke it; ``None`` for any other error."""
     chain = list(_chain(error))
+    reason = _reason(error, chain)
+    if reason is None:
+        return None
+    if (proxy := _proxy(chain)) is not None:
+        return _nothing_through(proxy, reason)
+    where = _where(chain)
+    return f"{where}: {reason.removesuffix(_NEEDS_TLS) if 'https://' in where else reason}"
+
+
+def _reason(error: BaseException, chain: list[BaseException]) -> str | None:
     names = {kind.__name__ for each in chain for kind in type(each).__mro__}
     reason = next((reason for reason in map(_of_system, chain) if reason is not None), None) or _by_name(error, names)
     if reason is None and names & _OF_CLIENTS:
         words = (each.strerror for each in chain if isinstance(each, OSError) and each.strerror)
-        reason = plain(next(words, str(error)))  # aiohttp's own words name the URL
-    if reason is not None and (proxy := _proxy(chain)) is not None:
-        return _nothing_through(proxy, reason)
-    return None if reason is None else f"{_where(chain)}: {reason}"
+        return plain(next(words, str(error)))  # aiohttp's own words name the URL
+    return reason
 
 
 def _of_system(error: BaseException) -> str | None:
@@ -77,9 +97,7 @@ def _of_system(error: BaseException) -> str | None:
         return f"TLS failed: {reason}; does the endpoint speak http instead of https?"
     if isinstance(error, OSError) and "gaierror" in names:
         return f"the host's name cannot be resolved: {error.strerror or 'unknown'}; {NETWORK}"
-    if isinstance(error, ConnectionRefusedError) or "Connection refused" in str(error):
-        return f"the connection was refused: no server listens there; {NETWORK}"
-    return None
+    return _BY_NUMBER.get(error.errno) if isinstance(error, OSError) else None
 
 
 def _by_name(error: BaseException, names: set[str]) -> str | None:
@@ -120,7 +138,5 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(each))
         yield each
         kwargs = getattr(each, "kwargs", None)
-        inner = [kwargs.get("error") if isinstance(kwargs, dict) else None]
-        inner += [getattr(each, name, None) for name in ("os_error", "reason", "__cause__", "__context__")]
-        inner += list(getattr(each, "args", ()))
+        inner = [kwargs.get("error") if isinstance(kwargs, dict) else None, each.__cause__, each.__context__]
         found += [more for more in inner if isinstance(more, BaseException)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+import socketserver
 import ssl
+import threading
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,6 @@ from botocore.exceptions import (
     ClientError,
     ConfigParseError,
     ConnectionClosedError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     ProfileNotFound,
@@ -31,7 +33,7 @@ from processor.causes import why
 from processor.errors import RetryableError, SourceRefusedError, from_client_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECRET = "X-Amz-Signature=abc"
@@ -139,6 +141,16 @@ def by_boto3(url: str) -> BaseException:
     raise AssertionError
 
 
+async def by_our_client(url: str) -> BaseException:
+    """Return the error of the client that lists and writes."""
+    async with open_s3(url, 1) as (client, _):
+        try:
+            await client.list_objects_v2(Bucket="bucket")
+        except BotoCoreError as error:
+            return error
+    raise AssertionError
+
+
 @pytest.mark.parametrize("ask", [by_boto3, lambda url: asyncio.run(by_aiohttp(url))], ids=["boto3", "aiohttp"])
 def test_errors_of_boto3_and_aiohttp_are_read_alike(ask: Callable[[str], BaseException]) -> None:
     """The command line uses both libraries."""
@@ -159,17 +171,59 @@ def test_an_unreachable_proxy_is_named_instead_of_the_endpoint(proxy: str, monke
     monkeypatch.setenv("HTTP_PROXY", proxy.format(port=closed_port()))
     monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
 
-    async def ask() -> None:
-        async with open_s3("http://store.example:9", 1) as (client, _):
-            await client.list_objects_v2(Bucket="reports")
-
-    with pytest.raises((EndpointConnectionError, ProxyConnectionError)) as failed:
-        asyncio.run(ask())
-    message = why(failed.value)
+    message = why(asyncio.run(by_our_client("http://store.example:9")))
     assert message.startswith("the proxy "), message
+    assert message.count("failed") == 0, message
     assert ("NO_PROXY" in message, "store.example" in message, "--endpoint-url" in message) == (True, False, False), (
         message
     )
+
+
+@pytest.fixture
+def strict_proxy() -> Iterator[str]:
+    """Serve as a proxy that wants a name and a password for each connection."""
+
+    class Refusing(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("ask", [by_boto3, lambda url: asyncio.run(by_our_client(url))], ids=["boto3", "aiobotocore"])
+def test_a_proxy_that_refuses_the_connection_is_reported_with_its_status(
+    ask: Callable[[str], BaseException], strict_proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most commands said that it does not answer, so nobody looked for the missing password."""
+    monkeypatch.setenv("HTTPS_PROXY", strict_proxy)
+    monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
+    assert f"the proxy {strict_proxy} did not pass the request on: it answered 407;" in why(
+        ask("https://store.example")
+    )
+
+
+def test_a_host_without_a_route_is_not_taken_for_one_behind_a_firewall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A laptop without a network got the advice for a timeout: each failed connection of urllib3 is one by its kind."""
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", unreachable)
+    message = why(by_boto3("http://192.0.2.1"))
+    assert "the connection to http://192.0.2.1 failed: there is no route to the host; check" in message
+
+
+def test_only_an_http_endpoint_is_asked_whether_it_needs_https() -> None:
+    """A firewall or a proxy also closes connections to the right endpoint."""
+    assert "need https?" in why(ConnectionClosedError(endpoint_url="http://store:9000"))
+    assert "need https?" not in why(ConnectionClosedError(endpoint_url="https://s3.eu-west-1.amazonaws.com"))
 
 
 def test_a_refused_certificate_names_the_ca_bundle() -> None:
@@ -195,6 +249,7 @@ def test_a_certificate_error_of_aiohttp_is_read_from_the_error_inside_it() -> No
     inner.verify_message = "self-signed certificate"
     for held, words in ((inner, "self-signed certificate"), (Exception("no more"), "TLS failed")):
         outer = aiohttp.ClientConnectorCertificateError(SimpleNamespace(host="store", port=443), held)  # type: ignore[arg-type]
+        outer.__cause__ = held  # as aiohttp raises it
         message = why(HoldingError(outer))
         assert words in message
         assert "AWS_CA_BUNDLE" in message
