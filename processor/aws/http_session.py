@@ -74,23 +74,21 @@ class HttpSession(AIOHTTPSession):
 
     def _create_connector(self: Any, _proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         # botocore takes any certificate where AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE is empty.
-        tls = _tls(get_cert_path(self._verify or True), self._cert_file, self._key_file)
+        tls = _tls(get_cert_path(self._verify or True))
         return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
 
 
 @functools.cache
-def _tls(ca_bundle: str, own: str | None = None, key: str | None = None) -> ssl.SSLContext:
+def _tls(ca_bundle: str) -> ssl.SSLContext:
     """
     Return the TLS settings that botocore makes, with the certificates of a bundle, and with the host's name compared.
 
     botocore leaves the name to urllib3, and aiobotocore has none: it would take any certificate of any host for S3's.
 
-    :param own: File with the client's own certificate.
+    :param ca_bundle: A file, or a folder whose files OpenSSL finds by their hashes.
     """
     context: ssl.SSLContext = create_urllib3_context()
     context.check_hostname = True
     is_folder = Path(ca_bundle).is_dir()
     context.load_verify_locations(None if is_folder else ca_bundle, ca_bundle if is_folder else None)
-    if own is not None:
-        context.load_cert_chain(own, key)
     return context

@@ -23,7 +23,6 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})")  # http.client's word
 _OF_CLIENTS = frozenset({"HTTPClientError", "ClientError", "URLError", "ClientConnectionError"})
 # By the names of the libraries' errors, the most specific first.
 _BY_NAME = (
-    ({"NameResolutionError"}, f"the host's name cannot be resolved; {NETWORK}"),
     (
         {"ReadTimeoutError", "SocketTimeoutError"},
         "no answer came within the read timeout; allow more: --read-timeout, S3_READ_TIMEOUT",

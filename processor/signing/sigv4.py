@@ -66,11 +66,11 @@ class Template:
         """
         head, _, query = url.partition("?")
         probe = quote(key, safe=SAFE)
-        unsigned, _, signature = query.rpartition("&X-Amz-Signature=")
+        unsigned = query.rpartition("&X-Amz-Signature=")[0]  # empty for a URL that is not signed so
         fields = dict(pair.partition("=")[::2] for pair in unsigned.split("&"))
         scope = unquote(fields.get("X-Amz-Credential", "")).split("/")
         known = fields.get("X-Amz-Algorithm") == ALGORITHM and fields.get("X-Amz-SignedHeaders") == "host"
-        if not known or not signature or not head.endswith(probe) or scope[-2:] != ["s3", "aws4_request"]:
+        if not known or not head.endswith(probe) or scope[-2:] != ["s3", "aws4_request"]:
             return None
         if any(list(fields.values()).count(value) != 1 for value in varying):
             return None

@@ -119,6 +119,7 @@ def test_every_request_has_the_headers_that_the_deployment_demands(
             }
         else:
             assert not encrypted, operation
+    assert not [query for _, query in scripted.queries if "x-amz-request-payer" in query], "said once, in a header"
     urls = [json.loads(line)["url"] for line in scripted.objects[body["manifest_key"]].splitlines()]
     assert len(urls) == 200
     for url in [*urls, body["manifest_url"]]:

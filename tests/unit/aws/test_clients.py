@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import botocore
 import pytest
+from botocore.exceptions import ClientError
 
-from processor.aws.clients import open_s3
+from processor.aws.clients import open_dynamodb, open_events, open_s3, open_states
+from processor.causes import why
 from processor.errors import InvalidEventError
+from processor.ledger.record import LEASE
+from tests.web import Answer, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -40,6 +45,35 @@ def test_requests_name_presign_siblings_and_the_application(
     assert asyncio.run(_sent()).startswith(
         f"presign-siblings{named} botocore/{botocore.__version__}"
     )  # Powertools adds itself
+
+
+def test_an_error_names_the_host_that_has_answered() -> None:
+    """A hop's log is all that shows whether it was S3, another store, or a proxy."""
+    body = b"<Error><Code>AccessDenied</Code><Message>No</Message></Error>"
+
+    async def ask(endpoint: str) -> None:
+        async with open_s3(endpoint, 1) as (client, _):
+            await client.list_objects_v2(Bucket="reports")
+
+    with serving() as web:
+        web.serve("/reports", Answer(body, status=403))
+        with pytest.raises(ClientError) as refused:
+            asyncio.run(ask(web.address))
+    assert why(refused.value).startswith(f"{web.address} answered AccessDenied: No")
+
+
+@pytest.mark.parametrize("opened", [open_dynamodb, open_events, open_states])
+def test_a_service_that_does_not_answer_is_given_up_before_a_lease_ends(opened: Callable[[], Any]) -> None:
+    """The holder stops by itself then; one that waited longer would be replaced while it still works."""
+
+    async def seconds() -> float:
+        async with opened() as client:
+            config = client.meta.config
+            tries = int(config.retries["total_max_attempts"])
+            pauses = sum(2.0**number for number in range(tries - 1))  # botocore's, at most
+            return pauses + tries * float(config.connect_timeout + config.read_timeout)
+
+    assert asyncio.run(seconds()) < LEASE.total_seconds()
 
 
 @pytest.mark.parametrize("config", ["endpoint_url = {0}", "services = own\n[services own]\ns3 =\n  endpoint_url = {0}"])

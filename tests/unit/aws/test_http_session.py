@@ -48,6 +48,18 @@ def test_certificates_are_verified_whatever_the_environment_says(proxy: str | No
     assert asyncio.run(verifies()) is ssl.CERT_REQUIRED
 
 
+def test_a_connection_is_watched_once_however_many_requests_it_carries() -> None:
+    """A hop sends a hundred thousand over one session, and each must cost as little as the first."""
+
+    async def watches() -> int:
+        async with HttpSession() as session:
+            for _ in range(3):
+                straight = await session._get_session(None)
+            return len(straight.session.trace_configs)
+
+    assert asyncio.run(watches()) == 1
+
+
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
     """Aiohttp alone would send the session's token wherever the answer points, and a PUT as a GET."""
     with serving() as web:

@@ -27,6 +27,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSOTokenLoadError,
 )
+from botocore.parsers import ResponseParserError
 
 from processor.aws import open_s3
 from processor.causes import why
@@ -41,7 +42,8 @@ SECRET = "X-Amz-Signature=abc"
 
 def refused(code: str, message: str = "", **meta: Any) -> ClientError:
     """Return a service's refusal."""
-    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": meta}
+    region = {"Region": meta.pop("Region")} if "Region" in meta else {}
+    response: Any = {"Error": {"Code": code, "Message": message, **region}, "ResponseMetadata": meta}
     return ClientError(response, "ListObjectsV2")
 
 
@@ -79,6 +81,38 @@ def test_an_error_says_its_cause_and_the_next_step(error: BaseException, parts: 
     """The reader knows what to do."""
     for part in parts:
         assert part in why(error)
+
+
+HERE = {"x-amz-bucket-region": "eu-central-1"}
+
+
+@pytest.mark.parametrize(
+    ("error", "step"),
+    [
+        (refused("PermanentRedirect", HTTPHeaders=HERE), "the bucket is in eu-central-1: --region eu-central-1"),
+        (refused("301", HTTPHeaders=HERE), "the bucket is in eu-central-1: --region eu-central-1"),  # to a HEAD
+        (refused("AuthorizationHeaderMalformed", Region="eu-central-1"), "the bucket is in eu-central-1: --region"),
+        (refused("PermanentRedirect"), "name the bucket's region"),
+        (refused("AccessDenied", HTTPHeaders=HERE), "the credentials in use lack the right"),
+        (refused("307", HTTPHeaders={"location": "https://wifi.example/login?X-Amz-Signature=abc"}), "it redirects to"),
+        (
+            refused("AccessDenied", HTTPHeaders={"location": "https://elsewhere"}),
+            "the credentials in use lack the right",
+        ),
+    ],
+)
+def test_a_region_or_a_redirect_is_named_where_it_is_the_cause(error: ClientError, step: str) -> None:
+    """Each answer of S3 names the region, and a redirect may hold the link that was asked for."""
+    words = why(error)
+    assert words.partition("; ")[2].startswith(step)
+    assert "Signature" not in words
+
+
+def test_an_answer_that_no_parser_reads_is_not_shown() -> None:
+    """Botocore's error has all of it: of STS, a secret key."""
+    words = why(ResponseParserError("Unable to parse response: b'<SecretAccessKey>s3cr3t'"))
+    assert words.startswith("the answer is not from this service; a proxy")
+    assert "s3cr3t" not in words
 
 
 @pytest.mark.parametrize("code", ["403", "AccessDenied"])

@@ -154,6 +154,27 @@ def test_an_entry_refused_for_now_is_put_again(
     assert (bus.asked, len(bus.entries), refused) == (asked, asked // 3, None if asked == 3 else code)
 
 
+def test_a_throttled_event_is_given_time_but_keeps_no_finished_hop_waiting(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tries without a pause meet the same throttling; Lambda may end the hop soon after the manifest is complete."""
+    bus.refused, waits = "ThrottlingException", list[float]()
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Bus]:
+        yield bus
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert asyncio.run(announce(opened, BUS, run_of(), {})) == "ThrottlingException"
+    first, *others = waits
+    assert (first, bus.asked) == (0, len(waits)), "an event that nothing hinders is put at once"
+    assert 0 < others[0] < others[1]
+    assert sum(waits) <= 3
+
+
 def test_without_a_bus_nothing_is_announced(handler: Handler, s3: FakeS3, monkeypatch: pytest.MonkeyPatch) -> None:
     """No client is opened either."""
     connect(monkeypatch, events=lambda: pytest.fail("opened"))

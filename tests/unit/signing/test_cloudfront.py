@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from botocore.signers import CloudFrontSigner as BotocoreCloudFrontSigner
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
-from processor.errors import RetryableError
+from processor.errors import RetryableError, TerminalError
 from processor.job import CANNED, PREFIX, SHA256, ResponseHeaders
 from processor.signing.cloudfront import CloudFrontSigner, Distribution, private_key
 from processor.signing.response import NO_HEADERS, Response
@@ -105,6 +105,18 @@ def test_prefix__one_signature_that_is_botocores_serves_every_key() -> None:
     assert found[0] == botocore_signer().generate_presigned_url(found[0].partition("?")[0], policy=policy)
 
 
+def test_prefix__all_batches_of_a_second_have_one_signature() -> None:
+    """It costs a millisecond, as much as hundreds of keys; with ECDSA, no two signatures are equal."""
+    now = [NOW]
+    to = Distribution(
+        domain=DOMAIN, key_pair_id=KEY_PAIR_ID, key=private_key(pem(ec_key()), "cloudfront"), policy=PREFIX, prefix="a/"
+    )
+    of = CloudFrontSigner(to, LIFE, lambda: now[0])
+    first, again = urls(of, ["a/b.pdf"]), urls(of, ["a/b.pdf"])
+    now[0] += timedelta(seconds=1)
+    assert (first == again, first == urls(of, ["a/b.pdf"])) == (True, False)
+
+
 @pytest.mark.parametrize("policy", [CANNED, PREFIX])
 def test_start_and_ip_range__are_in_a_custom_policy_as_botocore_builds_it(policy: str) -> None:
     """A canned policy has an end and nothing else."""
@@ -141,13 +153,27 @@ def test_response_headers__are_covered_by_the_signature() -> None:
     ]
 
 
-def test_cookies__open_the_whole_prefix(tmp_path: Path) -> None:
-    """A browser sends them with every request; OpenSSL verifies the signature."""
-    cookies = signer(ec_key(), policy=PREFIX, prefix="a/").cookies()
+@pytest.mark.parametrize("policy", [CANNED, PREFIX])
+@pytest.mark.parametrize("response", [Response(ResponseHeaders()), Response(ResponseHeaders(content_type="a/b"))])
+def test_a_version__is_part_of_what_is_signed(policy: str, response: Response) -> None:
+    """Otherwise whoever has the link could ask for another version."""
+    of = signer(rsa_key(), response, policy=policy, prefix="a/")
+    (url,) = asyncio.run(of.sign(["a/b.pdf"], versions={"a/b.pdf": "v/1+="})).urls
+    assert parse_qs(urlsplit(url).query)["versionId"] == ["v/1+="]
+    if policy == CANNED:
+        resource = url.partition("&Expires=")[0]
+        assert url == botocore_signer().generate_presigned_url(resource, date_less_than=NOW + timedelta(seconds=LIFE))
+
+
+@pytest.mark.parametrize("algorithm", ["SHA1", SHA256])
+def test_cookies__open_the_whole_prefix(algorithm: str, tmp_path: Path) -> None:
+    """A browser sends them with every request; OpenSSL verifies the signature, by the hash that a cookie names."""
+    cookies = signer(ec_key(), policy=PREFIX, prefix="a/", hash_algorithm=algorithm).cookies()
+    assert cookies.get("CloudFront-Hash-Algorithm", "SHA1") == algorithm
     policy = decoded(cookies["CloudFront-Policy"])
     assert json.loads(policy)["Statement"][0]["Resource"] == f"https://{DOMAIN}/a/*"
     assert cookies["CloudFront-Key-Pair-Id"] == KEY_PAIR_ID
-    assert verified_by_openssl(tmp_path, ec_key(), policy, decoded(cookies["CloudFront-Signature"]))
+    assert verified_by_openssl(tmp_path, ec_key(), policy, decoded(cookies["CloudFront-Signature"]), algorithm.lower())
 
 
 def test_a_key_that_is_not_unicode_stops_no_other() -> None:
@@ -172,9 +198,34 @@ def test_a_key_is_read_in_every_form_in_which_secrets_hold_it(written: str) -> N
     assert private_key(written, "cloudfront").sign(b"policy") == private_key(pem(rsa_key()), "x").sign(b"policy")
 
 
-@pytest.mark.parametrize("key", ["nonsense", pem(ec.generate_private_key(ec.SECP384R1()))])
+LOCKED = rsa_key().private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"phrase")
+)
+OPENSSH = rsa_key().private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "nonsense",
+        pem(ec.generate_private_key(ec.SECP384R1())),
+        pem(ed25519.Ed25519PrivateKey.generate()),
+        LOCKED.decode(),
+        OPENSSH.decode().replace("\n", " "),
+    ],
+    ids=["nonsense", "P-384", "Ed25519", "with a passphrase", "OpenSSH, in one line"],
+)
 def test_a_secret_without_a_key_for_cloudfront_is_refused_by_name(key: str) -> None:
     """The message does not show its content."""
     with pytest.raises(RetryableError, match="the secret cloudfront") as refused:
         private_key(key, "cloudfront")
     assert key[:40] not in str(refused.value)
+
+
+def test_without_the_library_that_signs_the_message_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package leaves it out, because it is large and few jobs need it."""
+    monkeypatch.setattr("processor.signing.cloudfront.find_spec", lambda _: None)
+    with pytest.raises(TerminalError, match=r"presign-siblings\[cloudfront\].*--extra cloudfront"):
+        private_key(pem(rsa_key()), "cloudfront")
