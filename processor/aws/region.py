@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 BUCKET_REGION = "x-amz-bucket-region"
-_GLOBAL = {"aws-global": "us-east-1"}
 _REDIRECTS = frozenset({301, 302, 307})
 
 
@@ -22,7 +21,6 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
 
     :param endpoint_url: A custom endpoint: only its refusals count, since the region that it names may be any.
     """
-    own = _GLOBAL.get(client.meta.region_name, client.meta.region_name)
 
     def check(
         response: tuple[Any, dict[str, Any]] | None = None, request_dict: dict[str, Any] | None = None, **_: object
@@ -31,7 +29,8 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
             return
         http, parsed = response
         context = (request_dict or {}).get("context", {})
-        signs_for = context.get("signing", {}).get("region", own)  # an access point's ARN names a region of its own
+        # An access point's ARN names a region of its own, and aws-global signs for us-east-1.
+        signs_for = context.get("signing", {}).get("region", client.meta.region_name)
         named = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get(BUCKET_REGION)
         region = named or parsed.get("Error", {}).get("Region")
         refused = http.status_code in _REDIRECTS or "Region" in parsed.get("Error", {})

@@ -86,6 +86,14 @@ def test_a_bucket_of_the_clients_region_is_listed() -> None:
     assert answered(Answer(200, {"x-amz-bucket-region": "eu-west-1"}, LISTING)) is None
 
 
+def test_the_global_region_is_that_of_the_buckets_in_virginia(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older configurations name it."""
+    monkeypatch.setenv("AWS_REGION", "aws-global")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "aws-global")
+    assert answered(Answer(200, {"x-amz-bucket-region": "us-east-1"}, LISTING)) is None
+    assert answered(Answer(200, ELSEWHERE, LISTING)) is not None
+
+
 def test_another_store_may_have_any_region_name() -> None:
     """R2's is ``auto``, MinIO's often empty; only its refusals count."""
     assert answered(Answer(200, ELSEWHERE, LISTING), "http://127.0.0.1:9") is None

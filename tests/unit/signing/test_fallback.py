@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from processor.aws import open_s3
+from processor.job import ResponseHeaders
 from processor.signing import Signer, open_signer
 from processor.signing.signers import BatchSigner, Signed
 from tests.corpus import AWKWARD_KEYS
@@ -87,6 +88,32 @@ def test_botocore_signs_every_key_when_the_probe_differs(
     assert signer.fallback_reason == reason
     assert counted.presigned == 1 + len(AWKWARD_KEYS)
     assert (signed.keys, signed.urls, signed.failures) == (list(AWKWARD_KEYS), presigned(client, AWKWARD_KEYS), [])
+
+
+@pytest.mark.parametrize("secret_key", [SECRET_KEY, "another secret"], ids=["batch signer", "botocore"])
+def test_either_signer_pins_versions_and_numbers_the_files_that_have_a_line(secret_key: str, clock: Clock) -> None:
+    """A key that cannot be signed has no line, so the next one takes its number."""
+    versions = {"a.pdf": "v/1", LONE_SURROGATE: "v2", "b.pdf": "v3"}
+
+    async def run() -> list[str]:
+        signer = await open_signer(
+            Asynchronous(make_client()),  # type: ignore[arg-type]
+            secret_key,
+            bucket=BUCKET,
+            expiry_seconds=EXPIRY,
+            clock=clock,
+            headers=ResponseHeaders(filename="{n}.{ext}"),
+            pins=True,
+        )
+        assert (signer.fallback_reason is None) is (secret_key == SECRET_KEY)
+        return (await signer.sign(list(versions), first=7, versions=versions)).urls
+
+    queries = [parse_qs(urlsplit(url).query) for url in asyncio.run(run())]
+    assert [query["response-content-disposition"] for query in queries] == [
+        ['attachment; filename="7.pdf"'],
+        ['attachment; filename="8.pdf"'],
+    ]
+    assert [query["versionId"] for query in queries] == [["v/1"], ["v3"]]
 
 
 def test_the_batch_signer_asks_botocore_once(clock: Clock) -> None:
