@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
 
@@ -258,6 +259,18 @@ def test_expiring_credentials_are_not_requested_for_each_key() -> None:
     assert shared._expiry_time == found._expiry_time
     spent = Rotating(timedelta(seconds=-1))
     shared = SharedCredentials(spent)
+    assert asyncio.run(shared.get_frozen_credentials()).access_key == "AKIA2"
+
+
+def test_expiring_credentials_are_renewed_once_half_of_their_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links that are signed in the last minutes of a session die with it."""
+    began, passed = datetime.now(UTC), timedelta()
+    shared = SharedCredentials(Rotating(timedelta(hours=1)))
+    clock = SimpleNamespace(now=lambda _: began + passed)
+    monkeypatch.setattr("processor.aws.shared_credentials.datetime", clock)
+    passed = timedelta(minutes=29)
+    assert asyncio.run(shared.get_frozen_credentials()).access_key == "AKIA1"
+    passed = timedelta(minutes=31)
     assert asyncio.run(shared.get_frozen_credentials()).access_key == "AKIA2"
 
 

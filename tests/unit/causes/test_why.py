@@ -73,6 +73,7 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
             ("the proxy http://proxy:3128", "refused", "NO_PROXY"),
         ),
         (OSError(28, "No space left on device", "x.jsonl"), ("x.jsonl: No space left on device",)),
+        (OSError("cannot read from the link"), ("cannot read from the link",)),  # a library's own
         (TimeoutError(), ("no answer came in time",)),
         (ZeroDivisionError(), ("ZeroDivisionError",)),
     ],
@@ -134,6 +135,12 @@ def test_a_service_message_never_reveals_a_credential() -> None:
         assert "abc" not in words
         assert "t0ken" not in words
         assert "SignatureDoesNotMatch" in words
+
+
+@pytest.mark.parametrize("message", ["", "Unknown", "Gone", "Gone."])
+def test_a_refusal_says_nothing_twice_and_nothing_that_it_does_not_know(message: str) -> None:
+    """Botocore's message is Unknown where the service gave none, and some services repeat their code."""
+    assert why(refused("Gone", message)) == "the service answered Gone"
 
 
 def test_a_message_has_no_error_number() -> None:
