@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from presign_siblings.cli.program import printable
-from presign_siblings.cli.reading import refuse_none
+from presign_siblings.cli.reading import opening, reading, refuse_none
 from presign_siblings.cli.usage.download import ARGUMENTS
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.download_processes import Processes, how_many
 from presign_siblings.manifests.http import Fetcher
-from presign_siblings.manifests.joined import Survey, joined
+from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.patterns import Patterns
 from presign_siblings.manifests.safe_folder import Folder
 from presign_siblings.manifests.streak import Streak
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.download_plan import Plan
     from presign_siblings.manifests.downloaded import Downloaded
     from presign_siblings.manifests.entry import Entry
+    from presign_siblings.manifests.joined import Survey
     from presign_siblings.manifests.pace import Pace
 
 
@@ -48,11 +50,14 @@ def download(  # noqa: PLR0913 - an option each
 ) -> None:
     """Download every object of the manifests into DIR; the key becomes the path."""
     patterns = Patterns.of(click.get_current_context().meta[ARGUMENTS], include, exclude)
-    with joined(manifests, lambda: terminal.client("s3"), patterns.take) as (found, entries):
+    client = partial(terminal.client, "s3")
+    with opening(terminal, partial(joined, manifests, client, patterns.take)) as (found, entries):
         if dry_run:
             from presign_siblings.manifests.download_plan import plan  # noqa: PLC0415 - a download needs none
 
-            planned = plan(entries, folder, patterns.take)
+            with reading(terminal, None) as show:
+                show(f"comparing {plural(found.count, 'file')}")
+                planned = plan(entries, folder, patterns.take)
             refuse_none(found.count, allow_empty=allow_empty, choosing=bool(patterns.rules))
             _report_plan(terminal, folder, planned)
             return

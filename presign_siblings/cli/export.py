@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from presign_siblings.cli.new_file import counted_for, written_to
 from presign_siblings.cli.program import printable
-from presign_siblings.cli.reading import reading, refuse_none
+from presign_siblings.cli.reading import opening, reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import naming
@@ -58,11 +58,11 @@ def export(  # noqa: PLR0913 - an option each
     written, names, output = FORMS[form], BaseNames(), STDOUT if output in STREAMS else output
     if title is not None or contact is not None:
         written = partial(page, title=title or TITLE, contact=contact or "")
-    place = "standard output" if output == STDOUT else output
+    place, client = "standard output" if output == STDOUT else output, partial(terminal.client, "s3")
     with (
         naming(place),
-        joined([manifest_place], lambda: terminal.client("s3")) as (found, entries),
         counted_for(output) if dry_run else written_to(output) as file,
+        opening(terminal, lambda show: joined([manifest_place], client, show=show)) as (found, entries),
         reading(terminal, None) as show,
     ):
         watched = _Watched(entries, found, show)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.console import coloured
 from presign_siblings.cli.program import printable
-from presign_siblings.cli.reading import reading, refuse_none
+from presign_siblings.cli.reading import opening, reading, refuse_none
 from presign_siblings.errors import DONE, UNTRUE
 from presign_siblings.manifests import reader
 from presign_siblings.manifests.http import Fetcher
@@ -72,7 +72,7 @@ def _facts(report: Report, now: datetime) -> dict[str, Any]:
 
 def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, head: str | None) -> Report:
     client, fetching = partial(terminal.client, "s3"), Fetcher(concurrency=parallel)
-    opened = _opened(named, client, at_length=sample is None)
+    opened = _opened(terminal, named, client, at_length=sample is None)
     with opened as stream, reading(terminal, stream) as show, fetching as fetcher:
         answers = Answers(fetcher, client() if head else None, head)
         return verified(
@@ -86,14 +86,14 @@ def _verify(terminal: Terminal, named: str, sample: int | None, parallel: int, h
 
 
 @contextmanager
-def _opened(named: str, client: Callable[[], S3Client], *, at_length: bool) -> Iterator[Counted]:
+def _opened(terminal: Terminal, named: str, client: Callable[[], S3Client], *, at_length: bool) -> Iterator[Counted]:
     """
     Open a manifest.
 
     :param at_length: Whether it is read while objects are fetched: a store closes an answer that pauses for a minute.
     """
     if at_length:
-        with seekable(named, client) as file:
+        with opening(terminal, partial(seekable, named, client)) as file:
             yield counted(file)
     else:
         with reader.opened(place(named), client) as stream:

@@ -23,6 +23,7 @@ from presign_siblings.manifests.location import STDIN, place, shown
 from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.reader import Counted, lines, numbered, opened
 from presign_siblings.manifests.sorted_runs import Placed, naming_temporary, of_key, sorted_runs, unnamed
+from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
 _NEVER = datetime.min.replace(tzinfo=UTC)
+COPIED = 1 << 20  # bytes at once
+SHOWN = 20_000  # lines that are read in a tenth of a second
 
 
 @dataclass(slots=True)
@@ -50,7 +53,10 @@ class Survey:
 
 @contextmanager
 def joined(
-    named: Sequence[str], s3: Callable[[], S3Client], choose: Callable[[str], bool] = lambda _: True
+    named: Sequence[str],
+    s3: Callable[[], S3Client],
+    choose: Callable[[str], bool] = lambda _: True,
+    show: Callable[[str], None] = lambda _: None,
 ) -> Iterator[tuple[Survey, Iterator[Entry]]]:
     """
     Open manifests; of a key that occurs twice, the link that works longer counts.
@@ -58,6 +64,7 @@ def joined(
     :param named:  Files, places in S3, URLs, or ``-`` for standard input.
     :param s3:     Makes a client, where a place is in S3.
     :param choose: Which keys to survey; those that are left out are yielded too, since names of files depend on them.
+    :param show:   Called with how much has been read so far, until all manifests are open.
     :raises CommandError: A manifest cannot be read, or a line is malformed.
     """
     found = Survey()
@@ -65,15 +72,17 @@ def joined(
     with ExitStack() as stack:
         parts = []
         for each in named:
-            file = stack.enter_context(seekable(each, s3))
+            file = stack.enter_context(seekable(each, s3, show))
             name = each if len(named) > 1 else None
             with _naming(name):
-                in_order = _surveyed(file, found, choose)
+                in_order = _surveyed(file, found, choose, show)
             if in_order:
                 parts.append(_entries(file, name, in_order=True))
             else:
                 found.repeats = True  # perhaps: equal keys need not be next to each other
-                parts += sorted_runs(_entries(file, name), stack.enter_context(unnamed()))
+                for run in sorted_runs(_entries(file, name), stack.enter_context(unnamed())):
+                    parts.append(run)
+                    show(f"sorting, {plural(len(parts), 'run')}")
         alone = len(parts) == 1 and not found.repeats
         yield found, parts[0] if alone else _each_once(heapq.merge(*parts, key=of_key))
 
@@ -90,10 +99,11 @@ def _naming(name: str | None) -> Iterator[None]:
 
 
 @contextmanager
-def seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
+def seekable(named: str, s3: Callable[[], S3Client], show: Callable[[str], None]) -> Iterator[BinaryIO]:
     """
     Open a manifest as a file; any other place is copied into a temporary one.
 
+    :param show: Called with how much has been copied so far.
     :raises CommandError: The manifest cannot be read.
     """
     where = place(named)
@@ -104,11 +114,11 @@ def seekable(named: str, s3: Callable[[], S3Client]) -> Iterator[BinaryIO]:
             return
         if not where.exists():
             raise NotFoundError(f"no file {where}")
-    import shutil  # noqa: PLC0415 - as below
-
     with unnamed() as copy:
         with opened(where, s3) as stream, naming_temporary():
-            shutil.copyfileobj(stream, copy)
+            while block := stream.read(COPIED):
+                copy.write(block)
+                show(f"{stream.seen / 1e6:,.0f} MB")
             copy.flush()
         yield copy
 
@@ -133,10 +143,12 @@ def _entries(file: BinaryIO, name: str | None, *, in_order: bool = False) -> Ite
             yield entry
 
 
-def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool]) -> bool:
+def _surveyed(file: BinaryIO, found: Survey, choose: Callable[[str], bool], show: Callable[[str], None]) -> bool:
     """Count lines and bytes, reading only the beginning of a line; return whether the keys are in order."""
     last, ordered = "", True
-    for line in lines(counted(file)):
+    for number, line in enumerate(lines(counted(file)), 1):
+        if number % SHOWN == 0:
+            show(plural(number, "line"))
         try:
             key, size = _glance(line)
         except ValueError:

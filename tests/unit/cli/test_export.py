@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from presign_siblings.errors import NO_MEMORY
+from presign_siblings.errors import NO_MEMORY, USAGE
 from presign_siblings.laptop.file_pieces import FilePieceStore
 from presign_siblings.laptop.piped import copied
 from presign_siblings.manifests.location import STDIN
@@ -180,3 +180,25 @@ def test_verify_reports_links_that_clients_change_or_refuse(tmp_path: Path) -> N
     assert "1 link is longer than 8,192 bytes" in done.stderr
     as_json = json.loads(call(tmp_path, manifest, "verify", "--sample", "0", "--json").stdout)
     assert (as_json["passed"], as_json["hindered"]) == (True, {"dots_in_path": 1, "long_urls": 1})
+
+
+@pytest.mark.parametrize("command", [("export",), ("download", "files", "--dry-run")])
+def test_a_terminal_shows_how_much_of_a_long_manifest_was_read_before_the_first_result(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Millions of lines take many seconds; a script, and --quiet, see nothing of it."""
+    monkeypatch.setattr("presign_siblings.manifests.joined.SHOWN", 2)
+    lines = [line("a/x.pdf"), line("b/y.pdf"), line("c/z.pdf")]
+    assert call(tmp_path, lines, *command).stderr == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "2 lines " in call(tmp_path, lines, *command).stderr
+    assert call(tmp_path, lines, *command, "--quiet").stderr == ""
+
+
+def test_an_output_that_exists_is_refused_before_the_manifest_is_read(tmp_path: Path) -> None:
+    """Millions of lines are not read in vain."""
+    taken = tmp_path / "links.txt"
+    taken.write_text("mine")
+    done = CliRunner().invoke(main, ["export", str(tmp_path / "absent.jsonl"), "--output", str(taken)])
+    assert done.exit_code == USAGE
+    assert "exists already" in done.stderr
