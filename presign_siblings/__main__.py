@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from presign_siblings.errors import STOPPED
-
 
 def main() -> None:
     """Load the command line, and run it; a Ctrl-C during loading exits as a later one does."""
     try:
         from presign_siblings.cli.main import main as command  # noqa: PLC0415
         from presign_siblings.cli.program import PROGRAM  # noqa: PLC0415
+
+        command(prog_name=PROGRAM)
     except KeyboardInterrupt:
-        sys.exit(STOPPED)
-    command(prog_name=PROGRAM)
+        sys.exit(130)  # errors.STOPPED, which may not be loaded yet
 
 
 if __name__ == "__main__":

@@ -33,6 +33,19 @@ def test_ctrl_c_while_the_command_line_loads_ends_without_a_traceback(monkeypatc
     assert ended.value.code == STOPPED
 
 
+def test_hardly_anything_loads_before_ctrl_c_is_handled() -> None:
+    """The typing module alone took most of the time in which Ctrl-C printed a traceback."""
+    program = "import sys; from presign_siblings.__main__ import main; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert not {"typing", "re", "click"} & set(done.stdout.split())
+
+
 @pytest.mark.parametrize("name", ["processor.py", "processor/__init__.py"])
 def test_a_module_that_shadows_the_processor_is_named(tmp_path: Path, name: str) -> None:
     """A project with sosw may have a ``processor``: Python would only report that it lacks an unknown module."""
