@@ -24,6 +24,7 @@ COLOURS |= {PARKED: "yellow", LOST: "red", COMPLETE: "green", FAILED: "red"}
 SHOWN_KEY = 10
 SHOWN_UNREAD = 5
 ROOMY = 90  # columns; on a narrower terminal the place and the note matter more than the times
+NARROW = 70  # columns; on a narrower terminal a table would cut the state, which matters most
 
 
 def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack: str | None, function: str) -> None:
@@ -42,9 +43,14 @@ def status(terminal: Terminal, states: tuple[str, ...], table: str | None, stack
         terminal.note("no jobs")
         return
     has_times = terminal.out.width >= ROOMY
+    cells = [_cells(snapshot, now, slow[snapshot.record.job_key], has_times=has_times) for snapshot in found]
+    if terminal.out.width < NARROW:
+        for each in cells:
+            terminal.out.print(_line(each), soft_wrap=True)
+        return
     lines = _table(terminal.out, has_times=has_times)
-    for snapshot in found:
-        lines.add_row(*_cells(snapshot, now, slow[snapshot.record.job_key], has_times=has_times))
+    for each in cells:
+        lines.add_row(*each)
     terminal.out.print(lines)
 
 
@@ -66,6 +72,15 @@ def _table(out: Console, *, has_times: bool) -> Table:
         lines.add_column(title, justify="right", no_wrap=True)
     lines.add_column("NOTE", overflow="fold")
     return lines
+
+
+def _line(cells: tuple[str | Text, ...]) -> Text:
+    """Return a job on a line of any length."""
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    job, state, source, hop, keys, note = cells
+    facts = (job, " ", state, ": ", source, ", hop ", hop, ", keys ", keys)
+    return Text.assemble(*facts, *(("; ", note) if note else ()))
 
 
 def _cells(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -140,6 +141,22 @@ def test_a_job_of_a_newer_release_is_named_and_hides_no_other(
     assert (len(shown_as), shown_as[-1]) == (6, "note: 2 more cannot be read either"), (
         "thousands would leave nothing else to see"
     )
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 120])
+def test_status_shows_the_state_and_the_note_on_a_terminal_of_any_width(
+    columns: int, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of 20 to 40 columns cut them."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    job = write(table, prefix="2026/", park=True)
+    result = CliRunner().invoke(main, ["status", "--table", table.name])
+    assert result.exit_code == 0, result.exception
+    shown = re.sub("\x1b\\[[0-9;]*m", "", result.stdout)
+    assert job[:10] in shown
+    assert "parked" in shown
+    assert "stopped" in shown
 
 
 @pytest.mark.parametrize("prefix", ["a[/b]/", "a\\[b]/", "\x1b]0;title\x07\x1b[2J/", "two\nlines/"])
