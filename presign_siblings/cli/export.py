@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from presign_siblings.errors import naming
 from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
 from presign_siblings.manifests.joined import joined
 from processor.hindrances import DOTS, describe, hindered
+from processor.instant import ISO
 from processor.page import MOST_FILES, TITLE, page
 from processor.plural import plural
 
@@ -27,16 +29,22 @@ if TYPE_CHECKING:
 
 
 class _Watched:
-    """The entries of a manifest, counted and shown as they are written."""
+    """
+    The entries of a manifest, counted and shown as they are written.
+
+    :ivar ends_at: When the first link dies at the latest; of one manifest, about when all do.
+    """
 
     def __init__(self, entries: Iterator[Entry], found: Survey, show: Callable[..., None]) -> None:
         self._entries, self._found, self._show, self.count = entries, found, show, 0
         self.hindered = Counter[str]()
+        self.ends_at: datetime | None = None
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries."""
         for entry in self._entries:
             self.count += 1
+            self.ends_at = entry.ends_at if self.count == 1 else self.ends_at
             self.hindered.update(hindered([entry.key], [entry.url]))
             if self.count % 1000 == 0:
                 self._show(f"{self.count:,} of {plural(self._found.count, 'line')}")
@@ -69,6 +77,8 @@ def export(  # noqa: PLR0913 - an option each
         file.writelines(written(names.watched(iter(watched)) if form == "urls" else iter(watched)))
         refuse_none(watched.count, allow_empty=allow_empty)
     _note_shared(terminal, names)
+    if watched.ends_at is not None and watched.ends_at < datetime.now(UTC):
+        terminal.note(f"the first link died at {watched.ends_at.strftime(ISO)}: refresh signs the keys again")
     if form == "html" and watched.count > MOST_FILES:
         terminal.note(
             f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "

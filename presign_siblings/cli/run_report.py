@@ -114,8 +114,11 @@ def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: b
     result |= {name: body[name] for name in ("archived", "skipped", "probe", "page_key", "warning") if name in body}
     result |= {"manifest": place, "seconds": round(seconds, 3), "ends_with_session": of_session}
     result["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
-    text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}; URLs live until {result['expires_at']} at most"
-    return result, text + (", and die with the session that signed them" if of_session else "")
+    text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}"
+    if body["count"] and (ends := result["expires_at"]):
+        text += f"; URLs {'live' if ends > datetime.now(UTC).strftime(ISO) else 'lived'} until {ends} at most"
+        text += ", and die with the session that signed them" if of_session else ""
+    return result, text
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -38,7 +38,9 @@ def screen(sample: WatchSample, budgets: DeploymentSettings) -> Group:
         table.add_row("", Text(in_words(sample.slowest, sample.now)))
     if sample.expected:
         table.add_row("", ProgressBar(total=sample.expected, completed=min(record.count, sample.expected), width=BAR))
-    dying = f"die from {record.expires_at:%Y-%m-%d %H:%M} UTC on" if record.expires_at else "none yet"
+    dying = "none yet"
+    if record.expires_at:
+        dying = f"{'die' if record.expires_at > sample.now else 'died'} from {record.expires_at:%Y-%m-%d %H:%M} UTC on"
     table.add_row("URLs", Text(dying))
     table.add_row("guards", Text("\n".join(guard_lines(guards))))
     return Group(table)

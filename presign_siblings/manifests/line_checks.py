@@ -153,9 +153,10 @@ class Reading:
         if self.dies_at is None or self.ends_at is None:
             return Check(name, passed=True, seen="there is none")
         left = (self.ends_at - now).total_seconds()
-        at = f"the first dies at {self.ends_at.strftime(ISO)}"
+        dies, die = ("dies", "die") if left > 0 else ("died", "died")
+        at = f"the first {dies} at {self.ends_at.strftime(ISO)}"
         if self.of_session:
-            at += f" at the latest: a session has signed {self.of_session:,}, and they die with it"
+            at += f" at the latest: a session has signed {self.of_session:,}, and they {die} with it"
         if left > 0:
             return Check(name, passed=True, seen=f"{'at most ' if self.of_session else ''}{span(left)} left: {at}")
         passed = self.dies_at > now  # no session of AWS lasts so long, but another store's may

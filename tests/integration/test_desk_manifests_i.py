@@ -358,7 +358,7 @@ def test_dead_urls_are_reported_by_their_date(web: Web) -> None:
     """Without a request."""
     url = web.serve("/a.pdf", Answer(b"%PDF"))
     report = verified({"a.pdf": url}, sample=0, now=datetime(2099, 4, 3, 6, 45, 15, tzinfo=UTC))
-    assert wrong(report)["every URL is still alive"].startswith("dead for 2 d: the first dies at 2099-04-01T06:45")
+    assert wrong(report)["every URL is still alive"].startswith("dead for 2 d: the first died at 2099-04-01T06:45")
 
 
 def test_minutes_are_not_reported_as_a_fraction_of_days(web: Web) -> None:

@@ -269,6 +269,8 @@ def test_a_manifest_without_keys_has_an_exit_code_of_its_own(shell: Shell) -> No
     code, out, _ = shell.run("run", f"s3://{shell.bucket}/nothing/", "--to", "b.jsonl", "--allow-empty", "--json")
     assert (code, json.loads(out)["count"]) == (0, 0)
     assert "no key under" in json.loads(out)["warning"]
+    _, out, _ = shell.run("run", f"s3://{shell.bucket}/nothing/", "--to", "c.jsonl")
+    assert "URLs" not in out
 
 
 def test_no_url_is_printed(shell: Shell) -> None:

@@ -42,7 +42,7 @@ def test_a_warning_names_urls_that_share_a_file_name(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [url("a/x.pdf"), url("b/x.pdf")]
     assert "1 URL has no file name of its own after the last slash, first b/x.pdf" in done.stderr
     done = call(tmp_path, [line("a/x.pdf"), line("b/y.pdf")], "export", "--output", "/dev/stdout")
-    assert (done.stdout.splitlines(), done.stderr) == ([url("a/x.pdf"), url("b/y.pdf")], "")
+    assert (done.stdout.splitlines(), "name of its own" in done.stderr) == ([url("a/x.pdf"), url("b/y.pdf")], False)
 
 
 def test_an_export_is_utf_8_whatever_the_terminals_encoding(tmp_path: Path) -> None:
@@ -128,6 +128,10 @@ def test_verify_reports_a_session_as_over_after_the_longest_possible_one(tmp_pat
     long = "X-Amz-Date=20200101T000000Z&X-Amz-Expires=4000000&X-Amz-Security-Token=a&X-Amz-Signature=0"
     done = call(tmp_path, [line("a.pdf", url("a.pdf", query=long))], "verify", "--sample", "0")
     assert "dead for" in done.stdout
+    assert (
+        "the first died at 2020-01-02T12:00:00Z at the latest: a session has signed 1, and they died with it"
+        in done.stdout
+    )
 
 
 def test_verify_reports_archived_objects(tmp_path: Path) -> None:
@@ -182,6 +186,17 @@ def test_verify_reports_links_that_clients_change_or_refuse(tmp_path: Path) -> N
     assert (as_json["passed"], as_json["hindered"]) == (True, {"dots_in_path": 1, "long_urls": 1})
 
 
+def test_a_warning_says_that_the_links_of_an_old_manifest_are_dead(tmp_path: Path) -> None:
+    """Else the recipient of the page would find out."""
+    done = call(
+        tmp_path, [line("a.pdf"), line("b.pdf")], "export", "--as", "html", "--output", str(tmp_path / "a.html")
+    )
+    assert done.exit_code == 0
+    assert "the first link died at 2026-04-01T06:45:15Z: refresh signs the keys again" in done.stderr
+    alive = [line("a.pdf", url("a.pdf", query=f"{WEEK}&X-Amz-Signature=0"))]
+    assert call(tmp_path, alive, "export").stderr == ""
+
+
 @pytest.mark.parametrize("command", [("export",), ("download", "files", "--dry-run")])
 def test_a_terminal_shows_how_much_of_a_long_manifest_was_read_before_the_first_result(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -189,7 +204,7 @@ def test_a_terminal_shows_how_much_of_a_long_manifest_was_read_before_the_first_
     """Millions of lines take many seconds; a script, and --quiet, see nothing of it."""
     monkeypatch.setattr("presign_siblings.manifests.joined.SHOWN", 2)
     lines = [line("a/x.pdf"), line("b/y.pdf"), line("c/z.pdf")]
-    assert call(tmp_path, lines, *command).stderr == ""
+    assert "lines" not in call(tmp_path, lines, *command).stderr
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert "2 lines " in call(tmp_path, lines, *command).stderr
     assert call(tmp_path, lines, *command, "--quiet").stderr == ""
