@@ -51,14 +51,15 @@ def deployment(
 
 def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     """
-    Return the endpoint of S3, or ``None`` for AWS's own.
+    Return the endpoint of S3, or ``None`` for AWS's own public one.
 
     :raises InvalidEventError: The bucket is none that a job lists: the SDK has its own words for some of these.
     :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
     """
     source_bucket("bucket", bucket)
     url = str(s3.meta.endpoint_url)
-    if not _AWS.search(url.partition("://")[2].partition("/")[0].partition(":")[0]):
+    host = url.partition("://")[2].partition("/")[0].partition(":")[0]
+    if not _AWS.search(host):
         return endpoint("the endpoint of S3", url)
     try:
         answer: Any = s3.head_bucket(Bucket=bucket)["ResponseMetadata"]
@@ -69,4 +70,5 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     region = headers.get("x-amz-bucket-region", own)
     if region != own:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
-    return None
+    # An interface endpoint of a VPC: the path style, as boto3 and url have there.
+    return endpoint("the endpoint of S3", url) if ".vpce." in host else None
