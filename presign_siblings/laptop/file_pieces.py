@@ -136,7 +136,7 @@ def make_folder(folder: Path) -> None:
         folder.unlink()  # the first version's; its checkpoint lets the run begin again
     folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
     if folder.is_symlink() or not _is_ours(folder):
-        raise WrongUseError(f"{folder} belongs to another user; remove it, or choose another --to")
+        raise WrongUseError(f"{folder} belongs to another user; remove it, or choose another place")
 
 
 def _is_ours(folder: Path) -> bool:

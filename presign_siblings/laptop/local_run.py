@@ -85,13 +85,15 @@ class LocalRun:
         """Return the place to start from as ``begin`` does, and refuse what it refuses; nothing is changed."""
         if self.file is not None and os.path.lexists(self.file):  # a dangling symbolic link counts too
             fault = f"{self.file} exists already, and a manifest is never replaced"
-            raise WrongUseError(f"{fault}: name another file (--to), or remove it")
+            raise WrongUseError(f"{fault}: name another, or remove it")
         now, found = datetime.now(UTC), self.saved.read()
         if found is None:
             job = self._job(event, now).divided(processes)
             return SiblingPayload.first(job, job.job_id(uuid4().hex), now)
         if not resume:
-            raise UnfinishedError(f"a run was stopped here: --resume continues it, or remove {self.saved.path}")
+            raise UnfinishedError(
+                f"a run was stopped here: resume it (--resume, resume=True), or remove {self.saved.path}"
+            )
         try:
             place = SiblingPayload.from_payload(found[0], self.deployment)
         except InvalidEventError as error:

@@ -83,11 +83,13 @@ def test_a_stopped_run_continues_where_it_was(source: str) -> None:
     )
     assert (stopped.complete, stopped.reason, stopped.manifest) == (False, "stopped", None)
     assert 0 < counts[-1] < len(KEYS)
-    with pytest.raises(CommandError, match="a run was stopped here"):
+    with pytest.raises(CommandError, match=r"a run was stopped here: resume it \(--resume, resume=True\)"):
         run_job(source, page_size=10, concurrency=1)
     resumed = run_job(source, resume=True, page_size=10, concurrency=1)
     assert (resumed.job_id, resumed.count) == (stopped.job_id, len(KEYS))
     assert [entry.key for entry in read_manifest("manifest.jsonl")] == KEYS
+    with pytest.raises(CommandError, match="exists already, .*: name another, or remove it"):  # no option of a command
+        run_job(source)
 
 
 @pytest.mark.parametrize(
