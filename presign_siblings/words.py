@@ -9,7 +9,7 @@ from processor.causes import place
 
 def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | None:
     """
-    Return why a proxy cannot be used, or ``None``: it is a SOCKS proxy, or its password breaks its URL.
+    Return why a proxy cannot be used, or ``None``: it is a SOCKS proxy, or its URL is broken.
 
     :param proxy: Its URL, or its host alone.
     :param kinds: Schemes that are supported.
@@ -19,6 +19,8 @@ def unspoken(proxy: str | None, kinds: tuple[str, ...] = ("http",)) -> str | Non
         return (
             "the proxy's password ends its URL: http://name:password@host:port has special characters as %2F, %3F, %23"
         )
+    if proxy and place(proxy if mark else f"http://{proxy}") == place(None):
+        return "the proxy's host or port is not valid: HTTPS_PROXY=http://host:port, or NO_PROXY"
     if not mark or kind.lower() in kinds:
         return None
     return f"{place(proxy)} is not an HTTP proxy, the only kind supported: HTTPS_PROXY=http://host:port, or NO_PROXY"

@@ -140,6 +140,7 @@ def request(url, headers):
     port = {"http": ":80", "https": ":443"}.get(asked.type, "")  # SigV4 signs the host without it; urllib would send it
     if port and asked.host.endswith(port):
         asked.add_unredirected_header("Host", asked.host[: -len(port)])
+    host = asked.host
     try:
         answer = urllib.request.urlopen(asked, timeout=60)
     except urllib.error.HTTPError as error:
@@ -148,7 +149,8 @@ def request(url, headers):
         reason = str(getattr(error, "reason", error))
         if "CERTIFICATE_VERIFY_FAILED" in reason:
             raise Refused(ADVICE["certificate"])
-        raise Failed("no connection: %s" % reason)
+        by = "" if asked.host == host else " through the proxy %s" % asked.host
+        raise Failed("no connection%s: %s" % (by, reason))
     page = answer.headers.get_content_type() == "text/html" and not url.partition("?")[0].lower().endswith(PAGES)
     strange = page and not any(name.lower().startswith(("x-amz", "x-goog")) for name in answer.headers)
     if strange or not any(answer.headers.get(name) for name in OF_STORES):

@@ -27,7 +27,7 @@ def read_seconds() -> float:
 
 
 def proxy_of(url: str) -> str | None:
-    """Return the environment's proxy for a URL; a password in ~/.netrc is not sent."""
+    """Return the URL of the environment's proxy for a URL; a password in ~/.netrc is not sent."""
     if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
@@ -36,4 +36,5 @@ def proxy_of(url: str) -> str | None:
     if parts.hostname is None or proxy_bypass(parts.hostname) or proxy_bypass(parts.netloc):  # NO_PROXY may name a port
         return None
     proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
+    found = proxies.get(parts.scheme) or proxies.get("all")
+    return f"http://{found}" if found and "://" not in found else found

@@ -13,7 +13,7 @@ from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
 from presign_siblings.manifests.entry import MAX_LINE, Entry, is_signed
 from presign_siblings.manifests.location import STDIN, S3Place, shown
 from presign_siblings.words import unspoken
-from processor.causes import NETWORK, why
+from processor.causes import NETWORK, place, why
 from processor.errors import error_code
 from processor.plural import plural
 
@@ -128,7 +128,8 @@ def _response(url: str) -> HTTPResponse:
             raise kind(f"{shown(url)} answered {_told(url, refusal)}") from None
     except urllib.error.URLError as error:
         reason = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint is involved
-        raise CommandError(f"cannot read {shown(url)}: {reason}") from None
+        by = "" if (proxy := proxy_of(url)) is None else f" through the proxy {place(proxy)}"
+        raise CommandError(f"cannot read {shown(url)}{by}: {reason}") from None
     except (InvalidURL, ValueError):
         raise WrongUseError(
             f"{shown(url)!r} is not a URL that can be asked for: is it whole, and on one line?"

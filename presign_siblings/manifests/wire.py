@@ -45,7 +45,7 @@ class Origin:
 
     @property
     def _proxy(self) -> SplitResult | None:
-        return None if self.proxy is None else urlsplit(self.proxy if "://" in self.proxy else f"http://{self.proxy}")
+        return None if self.proxy is None else urlsplit(self.proxy)
 
     def open(self, tls: ssl.SSLContext | None, seconds: float) -> Connection:
         """

@@ -78,7 +78,7 @@ def _reason(error: BaseException, chain: list[BaseException]) -> str | None:
     reason = next((reason for reason in map(_of_system, chain) if reason is not None), None) or _by_name(error, names)
     if reason is None and names & _OF_CLIENTS:
         words = (each.strerror for each in chain if isinstance(each, OSError) and each.strerror)
-        return plain(next(words, str(error)))  # aiohttp's own words name the URL
+        return plain(next(words, str(getattr(error, "reason", error))))  # aiohttp's own words name the URL
     return reason
 
 

@@ -163,6 +163,7 @@ def test_a_host_with_an_ipv6_address_is_reached(
         ("http://127.0.0.1:1", "the proxy http://127.0.0.1:1: the connection was refused"),
         ("socks5h://me:pass@{place}", "socks5h://{place} is not an HTTP proxy"),
         ("https://{place}", "https://{place} is not an HTTP proxy"),
+        ("http://127.0.0.1:abc", "the proxy's host or port is not valid"),
     ],
 )
 def test_a_proxy_that_refuses_the_connection_is_reported(
@@ -175,6 +176,26 @@ def test_a_proxy_that_refuses_the_connection_is_reported(
     assert message.format(place=proxy.place) in str(raised.value)
     assert "HTTPS_PROXY" in str(raised.value)
     assert not [secret for secret in ("0123", "wrong", "pass@") if secret in str(raised.value)]
+
+
+@pytest.mark.parametrize(
+    ("named", "reason"),
+    [
+        ("http://me:wrong@{place}", "Tunnel connection failed: 407 Proxy Authentication Required"),
+        ("127.0.0.1:1", "the connection was refused"),
+    ],
+)
+def test_a_proxy_that_keeps_a_manifest_back_is_named(
+    named: str, reason: str, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message spoke of the URL's host, where nothing was wrong."""
+    named = named.format(place=proxy.place)
+    monkeypatch.setenv("HTTPS_PROXY", named)
+    result = CliRunner().invoke(main, ["verify", "https://127.0.0.1:2/m.jsonl?X-Amz-Signature=0123"])
+    place = named.rpartition("//")[2].rpartition("@")[2]
+    assert f"https://127.0.0.1:2/m.jsonl through the proxy http://{place}: " in result.stderr
+    assert reason in result.stderr
+    assert not [secret for secret in ("0123", "wrong", "urlopen") if secret in result.stderr]
 
 
 @pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a"])
@@ -237,3 +258,14 @@ def test_the_script_uses_the_proxy_too(proxy: Proxy, certificate: Path, tmp_path
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, (tmp_path / "files" / "a.pdf").read_bytes()) == (0, b"%PDF"), done.stderr
     assert proxy.asked
+
+
+def test_the_script_names_a_proxy_that_cannot_be_reached(tmp_path: Path) -> None:
+    """A recipient would look for the fault at the store."""
+    script = tmp_path / "download.py"
+    script.write_text("".join(FORMS["script"](iter([Entry("a.pdf", "https://reports.example/a")]))), encoding="utf-8")
+    environment = os.environ | {"HTTPS_PROXY": "http://me:p4ss@127.0.0.1:1", "NO_PROXY": ""}
+    command = [sys.executable, "-S", str(script), str(tmp_path / "files")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert "no connection through the proxy 127.0.0.1:1: " in done.stdout + done.stderr
+    assert "p4ss" not in done.stdout + done.stderr
