@@ -102,6 +102,8 @@ class Download:
                 got = yield from self._bring(entry, self.folder.place(segments), slots)
         except (FetchError, StrangerError, OSError) as error:
             refuse_too_many(error)
+            if isinstance(error, OSError) and self.folder.refusal is not None:
+                raise self.folder.refusal from error
             if isinstance(error, OSError) and error.errno in OF_DISKS:
                 with naming(self.folder.path.joinpath(*segments)):
                     raise

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_ONLY = frozenset({errno.EACCES, errno.EROFS})
 NOTE_BYTES = 1 << 12
 SLOW_SECONDS = 0.003  # to make, look up and remove a file: 0.1 ms on a disk, a few ms on a network share
 
@@ -95,9 +96,8 @@ class Place:
 
     def unnote(self) -> None:
         """Remove the note, and what a kill has left of one."""
-        for name in (self._note, f"{self._note}.new"):
-            with suppress(FileNotFoundError):
-                os.unlink(name, dir_fd=self._parent)
+        self._remove(self._note)
+        self._remove(f"{self._note}.new")
 
     def appear(self) -> None:
         """Give the written bytes their name."""
@@ -106,8 +106,14 @@ class Place:
     def forget(self) -> None:
         """Remove the bytes written so far."""
         self.unnote()
-        with suppress(FileNotFoundError):
-            os.unlink(self._part, dir_fd=self._parent)
+        self._remove(self._part)
+
+    def _remove(self, name: str) -> None:
+        try:
+            os.unlink(name, dir_fd=self._parent)
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.EROFS}:  # a read-only disk says so before it looks
+                raise
 
 
 class _Opened:
@@ -131,6 +137,7 @@ class Folder:
 
     :param path:    The folder; created where it does not exist.
     :param is_slow: Whether files are made so slowly that many must be made at once; known once ``folds`` is.
+    :param refusal: Why no file can be made, which matters only where one is missing; known once ``folds`` is.
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,6 +145,7 @@ class Folder:
         self._root = -1
         self._last: tuple[tuple[str, ...], _Opened] | None = None
         self.is_slow = False
+        self.refusal: OSError | None = None
 
     def __enter__(self) -> Self:
         """
@@ -196,7 +204,11 @@ class Folder:
         try:
             os.close(os.open(_bytes(probe), _PART, 0o600, dir_fd=self._root))
         except OSError as error:
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
+            refusal = OSError(error.errno, error.strerror, str(self.path))
+            if error.errno not in _READ_ONLY:
+                raise refusal from error
+            self.refusal = refusal
+            return False
         try:
             return any(self._is_there(other) for other in (probe.upper(), "%probe-ae\u0301"))
         finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -484,6 +486,26 @@ def test_a_full_disk_ends_the_download(web: Web, tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Download, "_written", full)
     with pytest.raises(OSError, match="No space left"):
         downloaded({"a.pdf": url}, tmp_path)
+
+
+def test_a_read_only_folder_need_not_change_when_it_has_all_files(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A medium or a share may forbid writing; the folder is named once a file is missing."""
+    urls = {"a.pdf": web.serve("/a", Answer(b"%PDF"))}
+    downloaded(urls, tmp_path)
+    open_ = os.open
+
+    def refuse(path: Any, flags: int = os.O_CREAT, *more: int, **named: Any) -> int:
+        if flags & os.O_CREAT:
+            raise OSError(errno.EROFS, "Read-only file system", path)
+        return open_(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    monkeypatch.setattr(os, "unlink", refuse)
+    assert downloaded(urls, tmp_path).kept == 1
+    with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path}'"):
+        downloaded({**urls, "b.pdf": web.serve("/b", Answer(b"%PDF"))}, tmp_path)
 
 
 def test_an_error_does_not_contain_the_url() -> None:
