@@ -109,7 +109,7 @@ def _refuse(entry: Any) -> None:  # noqa: ANN401 - any JSON
 def _fault(line: bytes) -> str:
     """Say why a line is not JSON, without its content."""
     if b"\0" in line:
-        return "holds zero bytes: the file is UTF-16, as Windows saves it, or damaged"
+        return "holds zero bytes: the file is UTF-16, as Windows saves it, packed (only gzip is read), or damaged"
     if line.startswith(b"<"):
         return "is XML or HTML: an error, or a sign-in page, was stored in the manifest's place"
     if len(line) > MAX_LINE:

@@ -113,7 +113,7 @@ def seekable(named: str, s3: Callable[[], S3Client], show: Callable[[str], None]
                 yield file
             return
         if not where.exists():
-            raise NotFoundError(f"no file {where}")
+            raise NotFoundError(f"no file {str(where)!r}")
     with unnamed() as copy:
         with opened(where, s3) as stream, naming_temporary():
             while block := stream.read(COPIED):

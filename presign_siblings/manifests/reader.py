@@ -97,7 +97,7 @@ def _file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except FileNotFoundError as error:
-        raise NotFoundError(f"no file {path}") from error
+        raise NotFoundError(f"no file {str(path)!r}") from error
 
 
 def _object(place: S3Place, client: S3Client) -> GetObjectOutputTypeDef:

@@ -58,6 +58,7 @@ def test_an_empty_manifest_has_no_entry() -> None:
         (b"[" * 60_000 + b"\n", "line 1 of the manifest is not JSON"),
         (b"<?xml version='1.0'?>\n<Error><Code>AccessDenied</Code></Error>\n", "is XML or HTML: an error"),
         (line("a").decode().encode("utf-16"), "line 1 of the manifest holds zero bytes: the file is UTF-16"),
+        (b"PK\x03\x04\0\0", r"line 1 of the manifest holds zero bytes: .* packed \(only gzip is read\)"),
         (line("a").decode().encode("utf-16-be"), "line 1 of the manifest holds zero bytes: the file is UTF-16"),
         (b"\x28\xb5\x2f\xfd packed otherwise", "is not JSON"),
         (b"x" * (MAX_LINE + 2), "is longer than"),
@@ -109,8 +110,9 @@ def test_an_error_about_another_file_is_not_a_missing_manifest(tmp_path: Path) -
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """With the exit code for it."""
-    with pytest.raises(NotFoundError, match=r"no file .*nowhere"), reader.opened(tmp_path / "nowhere", lambda: None):  # type: ignore[arg-type, return-value]
+    """With the exit code for it, and with blanks that came along by copy and paste."""
+    opened = reader.opened(tmp_path / "nowhere ", lambda: pytest.fail("no S3 is needed"))
+    with pytest.raises(NotFoundError, match=r"no file '.*nowhere '"), opened:
         pass
 
 
