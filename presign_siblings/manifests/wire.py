@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 PORTS = {"http": 80, "https": 443}
+_answered: list[socket.AddressFamily] = []  # the IP version of the last connection that was made
 _HINT = "check HTTPS_PROXY and HTTP_PROXY, or name the host in NO_PROXY"
 _OF_PROXIES = {
     "403": "it does not let this host through",
@@ -73,7 +74,7 @@ class Origin:
         proxy, made = self._proxy, None
         try:
             to = urlsplit(f"//{self.host}") if proxy is None else proxy
-            made = socket.create_connection((to.hostname, to.port or PORTS[to.scheme or self.scheme]), CONNECT_SECONDS)
+            made = _dialled(to.hostname or "", to.port or PORTS[to.scheme or self.scheme])
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             refused = self._tunnel(made, proxy) if proxy is not None and self.scheme == "https" else None
         except (OSError, ValueError) as error:
@@ -116,6 +117,32 @@ class Origin:
         named = self.host.removesuffix(f":{PORTS.get(self.scheme)}")  # as SigV4 has signed it; a store compares it
         lines = [f"GET {target} HTTP/1.1", f"Host: {named}", *(f"{name}: {value}" for name, value in more.items())]
         return _head(lines)
+
+
+def _dialled(host: str, port: int) -> socket.socket:
+    """
+    Connect to one of a host's addresses: IPv6 and IPv4 take turns, first the one that answered last.
+
+    Where IPv6 leads nowhere, each of a host's eight addresses would else take ``CONNECT_SECONDS`` at each connection.
+
+    :raises OSError: No address answers, or the name has none.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    versions = [version for version, *_ in found]
+    turns = sorted(range(len(found)), key=lambda at: (versions[:at].count(versions[at]), versions[at] not in _answered))
+    failed: OSError | None = None
+    for version, kind, protocol, _, address in (found[at] for at in turns):
+        made = socket.socket(version, kind, protocol)
+        try:
+            made.settimeout(CONNECT_SECONDS)
+            made.connect(address)
+        except OSError as error:
+            made.close()
+            failed = error
+        else:
+            _answered[:] = [version]
+            return made
+    raise failed or OSError(f"{host} has no address")
 
 
 def _head(lines: list[str]) -> bytes:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from tests.web import Web
 
+LOOPBACK = x509.SubjectAlternativeName([x509.IPAddress(ip_address(each)) for each in ("127.0.0.1", "::1")])
 _WRITING = threading.RLock()
 
 
@@ -105,24 +106,36 @@ def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Web]:
         yield running
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a self-signed certificate for loopback; the file holds its key too."""
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+def _pem(of: str, by: str, key: ec.EllipticCurvePrivateKey, signer: ec.EllipticCurvePrivateKey, says: Any) -> bytes:
+    """Return a certificate with one extension, which is not critical, and its key."""
+    now = datetime.now(UTC)
+    issuer, subject = (x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, each)]) for each in (by, of))
     made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(each)) for each in ("127.0.0.1", "::1")]),
-            critical=False,
-        )
-        .sign(key, hashes.SHA256())
+        .add_extension(says, critical=False)
+        .sign(signer, hashes.SHA256())
     )
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file = tmp_path_factory.mktemp("tls") / "loopback.pem"
-    file.write_bytes(made.public_bytes(serialization.Encoding.PEM) + private)
+    return made.public_bytes(serialization.Encoding.PEM) + private
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a self-signed certificate for loopback; the file holds its key too."""
+    key, file = ec.generate_private_key(ec.SECP256R1()), tmp_path_factory.mktemp("tls") / "loopback.pem"
+    file.write_bytes(_pem("loopback", "loopback", key, key, LOOPBACK))
     return file
+
+
+@pytest.fixture(scope="session")
+def inspected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Make an inspecting proxy's own authority, as most of them make it, and a certificate for loopback by it."""
+    own, key, folder = *(ec.generate_private_key(ec.SECP256R1()) for _ in range(2)), tmp_path_factory.mktemp("proxy")
+    authority = x509.BasicConstraints(ca=True, path_length=None)
+    (folder / "authority.pem").write_bytes(_pem("proxy", "proxy", own, own, authority))
+    (folder / "loopback.pem").write_bytes(_pem("loopback", "proxy", key, own, LOOPBACK))
+    return folder / "authority.pem", folder / "loopback.pem"

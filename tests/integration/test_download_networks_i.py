@@ -13,15 +13,16 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from contextlib import contextmanager
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
-from presign_siblings.manifests import attempts
+from presign_siblings.manifests import attempts, download_script, wire
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.http import Fetcher
@@ -203,6 +204,73 @@ def test_an_unusable_url_fails_only_its_own_file(url: str, proxy: Proxy) -> None
     """It never ends the download."""
     with Fetcher() as fetcher, pytest.raises(FetchError):
         fetcher.get(url)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let a name have eight IPv6 addresses, which lead nowhere, before eight of loopback; list what is asked."""
+    asked = list[int]()
+
+    class Socket(socket.socket):
+        def connect(self, address: Any) -> None:
+            asked.append(self.family)
+            if self.family == socket.AF_INET6:
+                raise TimeoutError
+            super().connect(address)
+
+    def found(_: str, port: int, *__: object, **___: object) -> list[Any]:
+        kinds = (socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))
+        return [(version, socket.SOCK_STREAM, 0, "", address) for version, address in kinds for _ in range(8)]
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    monkeypatch.setattr(wire, "_answered", [])
+    monkeypatch.setattr(download_script, "ANSWERED", [])
+    return asked
+
+
+def test_addresses_that_lead_nowhere_are_asked_once(asked: list[int]) -> None:
+    """Each of CloudFront's eight took ten seconds at each connection, while browsers and curl open the link."""
+    with serving() as web:
+        url = web.serve("/a", Answer(b"%PDF")).replace("127.0.0.1", "reports.example")
+        for _ in range(2):
+            with Fetcher() as fetcher:
+                assert fetcher.get(url).size == 4
+    assert asked == [socket.AF_INET6, socket.AF_INET, socket.AF_INET]
+
+
+def test_the_script_asks_addresses_that_lead_nowhere_once(asked: list[int]) -> None:
+    """A minute each, of eight, for each file."""
+    script: Any = download_script  # it has no types
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        for _ in range(2):
+            script.dialled(("reports.example", server.getsockname()[1]), 60).close()
+    assert asked == [socket.AF_INET6, socket.AF_INET, socket.AF_INET]
+
+
+def test_a_companys_certificate_is_trusted_as_browsers_trust_it(
+    inspected: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13 checks more than browsers, curl and boto3 do, and inspecting proxies do not know it."""
+    real = ssl.create_default_context
+
+    def strict() -> ssl.SSLContext:
+        context = real()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    authority, certificate = inspected
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    monkeypatch.setattr(urllib.request, "_opener", None)
+    monkeypatch.setattr(socket, "create_connection", socket.create_connection)  # the script replaces both
+    script: Any = download_script
+    script.connect_like_browsers()
+    with secure(certificate) as web, Fetcher() as fetcher:
+        url = web.serve("/a", Answer(b"%PDF"))
+        assert fetcher.get(url).size == 4
+        with script.request(url, {}) as answer:
+            assert answer.read() == b"%PDF"
 
 
 def test_a_host_that_does_not_answer_is_named_with_advice_for_the_recipient() -> None:
