@@ -115,9 +115,9 @@ class ReportingLedger:
         place = record.place
         if place.share is None:
             return record
-        reported, self._reported = self._reported, record.count
-        more |= {"count": record.count - reported}
+        more |= {"count": record.count - self._reported}
         job = await self.ledger.add_progress(place.job.job_key, place.job_id, now, stop=stop, **more)
+        self._reported = record.count
         if job is None:
             return replace(record, stop=True)
         over = job.stop or job.state not in LIVE

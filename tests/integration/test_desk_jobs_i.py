@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, patch
 
 import boto3
 import pytest
@@ -25,6 +25,7 @@ from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.slowest import in_words, slowest, to_dict
 from presign_siblings.remote.start import resume_payload
 from presign_siblings.remote.watch import samples
+from processor.errors import RetryableError
 from processor.fanout.reporting_ledger import ReportingLedger
 from processor.fanout.tasks import Tasks
 from processor.job import DeploymentSettings, Job, Share, SiblingPayload
@@ -220,6 +221,12 @@ def count_scans(jobs: Jobs) -> list[int]:
     return scans
 
 
+@asynccontextmanager
+async def none() -> AsyncIterator[Any]:
+    """Open a state machine that takes every report."""
+    yield AsyncMock()
+
+
 def test_one_scan_finds_the_slowest_range_of_each_job(
     table: Table, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +241,26 @@ def test_one_scan_finds_the_slowest_range_of_each_job(
     shown_as = json.loads(CliRunner().invoke(main, ["status", "--json"]).stdout)
     assert sorted(job["slowest_range"]["number"] for job in shown_as) == [0, 1, 2]
     assert asked == [1]
+
+
+def test_keys_that_a_busy_table_did_not_take_are_reported_with_the_next_ones(table: Table, jobs: Jobs) -> None:
+    """They were missing in what ``status`` and ``watch`` show, to the end of the job."""
+    run = run_of(prefix="2026/")
+    shared = at_hop(1, run).shared(Share(3, "2026/a", None, 1))
+
+    async def work() -> None:
+        async with ledger_of(table) as inner:
+            ledger = ReportingLedger(inner, Tasks(none))
+            await ledger.fan_out((await ledger.claim(claim("a", run))).record, at_hop(1, run), 7, NOW)
+            chain = replace((await ledger.claim(claim("b", shared, token="t"))).record, count=40)
+            busy = RetryableError("ThrottlingException")
+            with patch.object(inner, "add_progress", side_effect=busy), pytest.raises(RetryableError):
+                await ledger.renew(chain, NOW)
+            await ledger.renew(replace(chain, count=50), NOW)
+
+    asyncio.run(work())
+    (seen,), _ = jobs.latest()
+    assert seen.record.count == 50
 
 
 def test_a_job_that_several_chains_share_is_shown_as_one_with_all_their_keys(table: Table, jobs: Jobs) -> None:
@@ -252,10 +279,6 @@ def test_a_job_that_several_chains_share_is_shown_as_one_with_all_their_keys(tab
             chain = await ledger.renew(replace(chain, count=40), NOW + timedelta(seconds=15))
             await ledger.complete(replace(chain, count=50), NOW + timedelta(seconds=20), shared)
             return chain.stop
-
-    @asynccontextmanager
-    async def none() -> AsyncIterator[Any]:
-        yield AsyncMock()
 
     assert asyncio.run(work()), "the chain did not read the stop"
     (seen,), ranges = jobs.latest()
