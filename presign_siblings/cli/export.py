@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from presign_siblings.manifests.entry import Entry
     from presign_siblings.manifests.joined import Survey
 
+MOST_ROWS = (1 << 20) - 1  # of an Excel sheet, below the heading
+
 
 class _Watched:
     """
@@ -79,11 +81,7 @@ def export(  # noqa: PLR0913 - an option each
     _note_shared(terminal, names)
     if watched.ends_at is not None and watched.ends_at < datetime.now(UTC):
         terminal.note(f"the first link died at {watched.ends_at.strftime(ISO)}: refresh signs the keys again")
-    if form == "html" and watched.count > MOST_FILES:
-        terminal.note(
-            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "
-            "or make a page of some lines, with grep or head before export -"
-        )
+    _note_length(terminal, form, watched.count)
     for reason, text in describe(watched.hindered).items():
         if reason != DOTS or form not in AS_SIGNED:
             terminal.note(text)
@@ -98,6 +96,20 @@ def export(  # noqa: PLR0913 - an option each
         terminal.result(result)
     else:
         terminal.say(f"{place}: {plural(watched.count, 'URL')}{would}")
+
+
+def _note_length(terminal: Terminal, form: str, count: int) -> None:
+    """Note that a browser or a spreadsheet may not show all of a long file, if so."""
+    if form == "html" and count > MOST_FILES:
+        terminal.note(
+            f"a page of more than {MOST_FILES:,} files may be too large for a browser: --as script fetches all files, "
+            "or make a page of some lines, with grep or head before export -"
+        )
+    elif form == "csv" and count > MOST_ROWS:
+        terminal.note(
+            f"Excel shows no more than {MOST_ROWS:,} of these files: --as script fetches all, or make a list of some "
+            "lines, with grep or head before export -"
+        )
 
 
 def _note_shared(terminal: Terminal, names: BaseNames) -> None:
