@@ -18,7 +18,8 @@ except ImportError as error:
         raise
     raise ImportError(
         f"presign_siblings needs its own package processor, which another module hides, {found.origin}: rename that "
-        "one, or let Python look elsewhere first (python -P, PYTHONPATH)"
+        "one, let Python look elsewhere first (python -P, PYTHONPATH), or where pip has installed it, give each an "
+        "environment of its own (pipx)"
     ) from error
 
 if TYPE_CHECKING:

@@ -55,3 +55,4 @@ def test_a_module_that_shadows_the_processor_is_named(tmp_path: Path, name: str)
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
     *_, last = done.stderr.splitlines()
     assert f"another module hides, {tmp_path / name}: rename" in last
+    assert "environment of its own (pipx)" in last
