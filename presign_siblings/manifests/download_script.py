@@ -230,7 +230,8 @@ def is_whole(path, size, etag, plain, seen):
 def facts(answer):
     """Return the object's size where it is known, its ETag, and whether the ETag may be the MD5 of the bytes."""
     total = (answer.headers.get("Content-Range") or "").rpartition("/")[2]
-    total = total if BYTES.fullmatch(total) else answer.headers.get("Content-Length")  # a chunked answer has none
+    if not BYTES.fullmatch(total):  # the length of a chunked answer does not count (RFC 9112, 6.3)
+        total = None if answer.chunked else answer.headers.get("Content-Length")
     if total is not None and not BYTES.fullmatch(total):
         raise Failed("the answer's length is no number of bytes")
     size = None if total is None else int(total)
