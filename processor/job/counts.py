@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -54,4 +53,4 @@ class Counts:
 
 
 def _sum(some: Mapping[str, int], others: Mapping[str, int]) -> Mapping[str, int]:
-    return dict(Counter(some) + Counter(others)) if others else some
+    return {name: some.get(name, 0) + others.get(name, 0) for name in (*some, *others)} if others else some
