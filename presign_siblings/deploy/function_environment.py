@@ -23,6 +23,7 @@ _LONGEST = {  # the longest values that Lambda may get
     "AWS::Region": "ap-southeast-1",
     "AWS::URLSuffix": "amazonaws.com.cn",
 }
+_SOME = "~"  # stands for what follows AllowedPrefix in an event's prefix
 
 
 def scheduled_job(parameters: Mapping[str, str]) -> Job:
@@ -34,7 +35,7 @@ def scheduled_job(parameters: Mapping[str, str]) -> Job:
     variables = _variables(parameters)
     _check_size(variables)
     if parameters["ScheduleState"] != "ENABLED" or parameters["SoswConfig"] != "none":
-        variables.setdefault("PREFIX", parameters["AllowedPrefix"])  # events, or the config row, name the prefix
+        variables.setdefault("PREFIX", f"{parameters['AllowedPrefix']}{_SOME}")  # events, or the config row, name it
     try:
         return _job(variables, parameters)
     except InvalidEventError as error:
@@ -81,19 +82,19 @@ def _check_size(variables: Mapping[str, str]) -> None:
 
 def _in_parameters(error: InvalidEventError, parameters: Mapping[str, str]) -> str:
     """Return the function's message about a variable or a field, in the words of the template."""
-    names = {variable: _named(node, parameters) for variable, node in _written().items()}
-    names |= {name: names[field.env] for name, field in FIELDS.items() if field.env in names}
-    name = names[error.field]
-    rule = re.sub(r"\b([A-Z_]{4,}|[a-z]+_[a-z]+)\b", lambda word: names.get(word[0]) or word[0], error.rule)
+    written = _written()
+    nodes = written | {name: written[field.env] for name, field in FIELDS.items() if field.env in written}
+    settable = {name: _settable(node) for name, node in nodes.items()}
+    given = (name for name in _parameters_in(nodes[error.field]) if parameters[name])
+    name = next(given, settable[error.field])
+    rule = re.sub(r"\b([A-Z_]{4,}|[a-z]+_[a-z]+)\b", lambda word: settable.get(word[0]) or word[0], error.rule)
     return f"{name} is {shown(parameters[name])}: it {rule}"
 
 
-def _named(node: Any, parameters: Mapping[str, str]) -> str:  # noqa: ANN401 - a part of a template
-    """Return the parameter that a variable takes; all parameters that one with a list takes."""
+def _settable(node: Any) -> str:  # noqa: ANN401 - a part of a template
+    """Return the parameter that sets a variable: the first that it takes, or all of a list."""
     names = list(_parameters_in(node))
-    if "Fn::Join" in node:
-        return ", ".join(names)
-    return next((name for name in names if parameters[name]), "".join(names[:1]))
+    return ", ".join(names if "Fn::Join" in node else names[:1])
 
 
 def _parameters_in(node: object) -> Iterator[str]:

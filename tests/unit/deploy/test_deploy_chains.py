@@ -137,6 +137,15 @@ def test_parameters_of_which_each_job_would_be_refused_are_refused(given: dict[s
 def test_a_prefix_that_only_events_or_the_config_row_name_may_be_empty(given: dict[str, str]) -> None:
     """No job starts without them."""
     check(planned(AllowedPrefix="inbox/", **given))
+    check(planned(**CLOUDFRONT, Policy="prefix", **given))
+
+
+def test_a_refusal_names_the_parameter_that_helps() -> None:
+    """The advice was another BucketName: the manifests lie in that bucket as long as ManifestBucket is empty."""
+    with pytest.raises(DeployError, match=r"choose another prefix or ManifestBucket$"):
+        check(planned(**CLOUDFRONT, Policy="prefix"))
+    with pytest.raises(DeployError, match=r"name another ManifestPrefix or ManifestBucket$"):
+        check(planned(Prefixes="manifests/old/"))
 
 
 @pytest.mark.parametrize(
