@@ -30,11 +30,18 @@ def proxy_of(url: str) -> str | None:
     """Return the URL of the environment's proxy for a URL; a password in ~/.netrc is not sent."""
     if sys.platform.startswith("linux") and not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - takes longer than a small download
+    from urllib.request import proxy_bypass  # noqa: PLC0415 - takes longer than a small download
 
     parts = urlsplit(url)
     if parts.hostname is None or proxy_bypass(parts.hostname) or proxy_bypass(parts.netloc):  # NO_PROXY may name a port
         return None
-    proxies = getproxies()
-    found = proxies.get(parts.scheme) or proxies.get("all")
+    found = proxies().get(parts.scheme)
     return f"http://{found}" if found and "://" not in found else found
+
+
+def proxies() -> dict[str, str]:
+    """Return the environment's proxies by scheme; ``ALL_PROXY`` is unknown to urllib."""
+    from urllib.request import getproxies  # noqa: PLC0415 - as above
+
+    found = getproxies()
+    return dict.fromkeys(("http", "https"), found["all"]) | found if "all" in found else found

@@ -116,12 +116,13 @@ def _response(url: str) -> HTTPResponse:
     from http.client import InvalidURL  # noqa: PLC0415 - as below
 
     from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
-    from presign_siblings.manifests.network import proxy_of, read_seconds  # noqa: PLC0415 - as above
+    from presign_siblings.manifests.network import proxies, proxy_of, read_seconds  # noqa: PLC0415 - as above
 
+    through = urllib.request.ProxyHandler(proxies()), urllib.request.HTTPSHandler(context=tls())
     try:
         if (reason := unspoken(proxy_of(url))) is not None:
             raise CommandError(f"cannot read {shown(url)}: {reason}")
-        answer: HTTPResponse = urllib.request.urlopen(url, timeout=read_seconds(), context=tls())
+        answer: HTTPResponse = urllib.request.build_opener(*through).open(url, timeout=read_seconds())
     except urllib.error.HTTPError as refusal:
         with refusal:
             kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError

@@ -199,6 +199,18 @@ def test_a_proxy_that_keeps_a_manifest_back_is_named(
     assert not [secret for secret in ("0123", "wrong", "urlopen") if secret in result.stderr]
 
 
+def test_a_manifest_is_read_through_the_proxy_of_all_links(
+    proxy: Proxy, certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``ALL_PROXY`` counted for the links in it alone, and the message of the failure named this proxy."""
+    monkeypatch.setenv("ALL_PROXY", f"{NAME}{proxy.place}")
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate))
+    with secure(certificate) as web:
+        url = web.serve("/m.jsonl", Answer(b""))
+        result = CliRunner().invoke(main, ["verify", "--allow-empty", url])
+        assert (result.exit_code, len(proxy.asked)) == (0, 1), result.stderr
+
+
 @pytest.mark.parametrize("url", ["https://[::1/a", "http://reports:port/a", "http:///a"])
 def test_an_unusable_url_fails_only_its_own_file(url: str, proxy: Proxy) -> None:  # noqa: ARG001
     """It never ends the download."""
