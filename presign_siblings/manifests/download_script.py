@@ -177,12 +177,14 @@ def dialled(place, seconds, source=None):
     turns = sorted(range(len(found)), key=lambda at: (versions[:at].count(versions[at]), versions[at] not in ANSWERED))
     failed = OSError("the host has no address")
     for version, kind, protocol, _, address in [found[at] for at in turns]:
-        made = socket.socket(version, kind, protocol)
+        made = None
         try:
+            made = socket.socket(version, kind, protocol)  # fails where IPv6 is switched off
             made.settimeout(CONNECT_SECONDS)
             made.connect(address)
         except OSError as error:
-            made.close()
+            if made is not None:
+                made.close()
             failed = error
         else:
             made.settimeout(seconds)

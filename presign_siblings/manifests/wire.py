@@ -132,12 +132,14 @@ def _dialled(host: str, port: int) -> socket.socket:
     turns = sorted(range(len(found)), key=lambda at: (versions[:at].count(versions[at]), versions[at] not in _answered))
     failed: OSError | None = None
     for version, kind, protocol, _, address in (found[at] for at in turns):
-        made = socket.socket(version, kind, protocol)
+        made = None
         try:
+            made = socket.socket(version, kind, protocol)  # fails where IPv6 is switched off
             made.settimeout(CONNECT_SECONDS)
             made.connect(address)
         except OSError as error:
-            made.close()
+            if made is not None:
+                made.close()
             failed = error
         else:
             _answered[:] = [version]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import select
@@ -218,20 +219,29 @@ def test_an_unusable_url_fails_only_its_own_file(url: str, proxy: Proxy) -> None
         fetcher.get(url)
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Let a name have eight IPv6 addresses, which lead nowhere, before eight of loopback; list what is asked."""
-    asked = list[int]()
+@pytest.fixture(params=["leads nowhere", "switched off"])
+def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let a name have eight IPv6 addresses, none of which can be reached, before eight of loopback; list the tries."""
+    asked, real = list[int](), socket.getaddrinfo
 
     class Socket(socket.socket):
+        def __init__(self, family: int = -1, *more: Any, **named: Any) -> None:
+            if family == socket.AF_INET6 and request.param == "switched off":
+                asked.append(family)
+                raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+            super().__init__(family, *more, **named)
+
         def connect(self, address: Any) -> None:
             asked.append(self.family)
             if self.family == socket.AF_INET6:
+                assert address[2:] == (0, 7), "a link-local address needs its scope"
                 raise TimeoutError
             super().connect(address)
 
-    def found(_: str, port: int, *__: object, **___: object) -> list[Any]:
-        kinds = (socket.AF_INET6, ("::1", port, 0, 0)), (socket.AF_INET, ("127.0.0.1", port))
+    def found(host: str, port: int, *more: Any, **named: Any) -> list[Any]:
+        if host != "reports.example":
+            return real(host, port, *more, **named)
+        kinds = (socket.AF_INET6, ("::1", port, 0, 7)), (socket.AF_INET, ("127.0.0.1", port))
         return [(version, socket.SOCK_STREAM, 0, "", address) for version, address in kinds for _ in range(8)]
 
     monkeypatch.setattr(socket, "socket", Socket)
