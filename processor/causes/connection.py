@@ -36,6 +36,7 @@ _BY_NAME = (
         {"ConnectionClosedError", "ServerDisconnectedError", "ConnectionResetError", "ClientPayloadError"},
         f"the connection was closed before the answer was complete{_NEEDS_TLS}",
     ),
+    ({"BadHttpMessage"}, f"the answer is not HTTP{_NEEDS_TLS}"),
 )
 
 
@@ -120,6 +121,8 @@ def _where(chain: list[BaseException]) -> str:
         kwargs = getattr(each, "kwargs", None)
         if isinstance(kwargs, dict) and kwargs.get("endpoint_url"):
             return f"the connection to {place(kwargs['endpoint_url'])} failed"
+        if (asked := getattr(each, "request_info", None)) is not None:
+            return f"the connection to {place(str(asked.url))} failed"
         host, port = getattr(each, "host", None), getattr(each, "port", None)
         if isinstance(host, str) and port:
             return f"the connection to {host}:{port} failed"

@@ -8,6 +8,7 @@ import socket
 import socketserver
 import ssl
 import threading
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -220,17 +221,17 @@ def test_an_unreachable_proxy_is_named_instead_of_the_endpoint(proxy: str, monke
     )
 
 
-@pytest.fixture
-def strict_proxy() -> Iterator[str]:
-    """Serve as a proxy that wants a name and a password for each connection."""
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """Serve one answer to each request, and close the connection."""
 
-    class Refusing(socketserver.StreamRequestHandler):
+    class Answering(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             while self.rfile.readline().strip():
                 pass
-            self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            self.wfile.write(answer)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Answering) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -240,14 +241,25 @@ def strict_proxy() -> Iterator[str]:
 
 @pytest.mark.parametrize("ask", [by_boto3, lambda url: asyncio.run(by_our_client(url))], ids=["boto3", "aiobotocore"])
 def test_a_proxy_that_refuses_the_connection_is_reported_with_its_status(
-    ask: Callable[[str], BaseException], strict_proxy: str, monkeypatch: pytest.MonkeyPatch
+    ask: Callable[[str], BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Most commands said that it does not answer, so nobody looked for the missing password."""
-    monkeypatch.setenv("HTTPS_PROXY", strict_proxy)
     monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
-    assert f"the proxy {strict_proxy} did not pass the request on: it answered 407;" in why(
-        ask("https://store.example")
-    )
+    with answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        message = why(ask("https://store.example"))
+    assert f"the proxy {proxy} did not pass the request on: it answered 407;" in message
+
+
+@pytest.mark.parametrize("answer", [b"\x15\x03\x01\x00\x02\x02F", b"SSH-2.0-OpenSSH_9.2\r\n"], ids=["TLS", "SSH"])
+def test_an_endpoint_that_does_not_speak_http_is_reported_in_words(
+    answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wrong port, or http where the store wants https: aiohttp's own words show its parser at work."""
+    monkeypatch.setattr("processor.aws.clients.MAX_ATTEMPTS", 1)
+    with answering(answer) as url:
+        message = why(asyncio.run(by_our_client(url)))
+    assert message == f"the connection to {url} failed: the answer is not HTTP; does the endpoint need https?"
 
 
 def test_a_host_without_a_route_is_not_taken_for_one_behind_a_firewall(monkeypatch: pytest.MonkeyPatch) -> None:
