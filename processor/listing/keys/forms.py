@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from processor.listing.facts import Row
 
-# Names of columns, in lower case: our own, S3's, and those of S3 Inventory.
+# Names of columns, in lower case: our own, S3's, those of S3 Inventory, and the one that Athena and Trino have.
 _COLUMNS = {
     "key": "key",
+    "$path": "key",
     "name": "key",
     "bucket": "bucket",
     "size": SIZE,

@@ -36,8 +36,10 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         raise MalformedError(f"is UTF-16: {PLAIN}")
     if b"\0" in first:
         raise MalformedError(f"contains a NUL byte: {PLAIN}")
-    if first.strip() in {b"[", b"{"} or first.lstrip().startswith(b'[{"'):
+    if first.strip() == b"{":
         raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
+    if first.strip() == b"[" or first.lstrip().startswith((b'[{"', b'["')):
+        raise MalformedError("is one JSON array: write one element a line (jq -c '.[]')")
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names)
