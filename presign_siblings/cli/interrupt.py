@@ -61,7 +61,7 @@ def _code(number: int) -> int:
 @dataclass(slots=True)
 class StopRequest:
     """
-    A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that closes (SIGHUP), unless ``nohup`` ignores that.
+    A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that closes (SIGHUP).
 
     :param code: Exit code of the signal.
     """
@@ -83,8 +83,11 @@ class StopRequest:
 
     @contextmanager
     def handling_signals(self) -> Iterator[None]:
-        """Handle the signals while the block runs."""
-        is_kept = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        signals = [signal.SIGINT, signal.SIGTERM, *([] if is_kept else [signal.SIGHUP])]
-        with _handling(signals, self.on_signal):
+        """
+        Handle the signals while the block runs.
+
+        One that the parent process ignores stays so: SIGHUP under ``nohup``, SIGINT in a script's background.
+        """
+        signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        with _handling([each for each in signals if signal.getsignal(each) != signal.SIG_IGN], self.on_signal):
             yield

@@ -139,14 +139,15 @@ def test_a_command_ends_although_nothing_reads_its_output(tmp_path: Path, number
         assert export.wait(timeout=10) == 128 + number
 
 
-def test_nohup_lets_a_run_continue() -> None:
-    """It makes the process ignore SIGHUP."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_the_parent_process_ignores_stops_no_run(number: signal.Signals) -> None:
+    """``nohup`` ignores SIGHUP; a shell script ignores SIGINT for what it starts with ``&``."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with StopRequest(_gone).handling_signals():
-            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+            assert signal.getsignal(number) == signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize("as_json", [True, False])
