@@ -18,7 +18,7 @@ from presign_siblings.manifests.part_file import PartFile
 from presign_siblings.manifests.parts import Slots
 from presign_siblings.manifests.proof import CHECKSUM
 from presign_siblings.manifests.requests import FetchError
-from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError
+from presign_siblings.manifests.safe_folder import Folder, Place, StrangerError, longest_name
 from presign_siblings.manifests.streak import OF_OBJECTS, Streak
 from presign_siblings.manifests.turns import Turns, at_once
 from presign_siblings.manifests.workers import Away, for_each_concurrently
@@ -59,7 +59,7 @@ class Download:
     @cached_property
     def names(self) -> Names:
         """The names of the files in this folder."""
-        return Names(folds=self.folder.folds)
+        return Names(folds=self.folder.folds, longest=longest_name(self.folder.path))
 
     def run(self, entries: Iterator[Entry], concurrency: int) -> Downloaded:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from presign_siblings.manifests.safe_folder import longest_name
 from processor.page import Names
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def plan(entries: Iterator[Entry], folder: Path, take: Callable[[str], bool]) ->
     :param folder:  Need not exist.
     :param take:    Which keys would be fetched.
     """
-    names, found = Names(folds=False), Plan()
+    names, found = Names(longest=longest_name(folder)), Plan()
     for entry in entries:
         path = names.path(entry.key)
         if not take(entry.key):

@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
+from processor.page import NAME_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +23,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PART = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ_ONLY = frozenset({errno.EACCES, errno.EROFS})
 NOTE_BYTES = 1 << 12
+_BELIEVED = range(100, NAME_BYTES)  # as the length of a name: a share may say 0, and FAT counts otherwise
 SLOW_SECONDS = 0.003  # to make, look up and remove a file: 0.1 ms on a disk, a few ms on a network share
 
 
@@ -114,6 +116,15 @@ class Place:
         except OSError as error:
             if error.errno not in {errno.ENOENT, errno.EROFS}:  # a read-only disk says so before it looks
                 raise
+
+
+def longest_name(folder: Path) -> int:
+    """Return how many bytes a name may have in a folder: 143 under eCryptfs, as on an encrypted share of Synology."""
+    try:
+        found = os.pathconf(folder, "PC_NAME_MAX")
+    except OSError:  # it may not exist yet
+        found = 0
+    return found if found in _BELIEVED else NAME_BYTES
 
 
 class _Opened:

@@ -14,9 +14,11 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
-MAX_BYTES = 240  # file systems take 255; one of our marks may follow
+NAME_BYTES = 255  # of a name, in most file systems
+SPARE_BYTES = 15  # one of our marks may follow
 KEPT_BYTES = 150
 MAX_SUFFIX = 16
+HASH_BYTES = 34  # with its mark
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f-\x9f\\:*?"<>|%\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff]')
 # Windows' own, with any ending, also after blanks; it takes a raised digit for a digit.
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\xb9\xb2\xb3]) *(\.|$)", re.IGNORECASE)
@@ -28,11 +30,13 @@ class Names:
     """
     Names for the keys of one manifest, in its order.
 
-    :param folds: Whether the file system ignores case, or the composition of Unicode.
+    :param folds:   Whether the file system ignores case, or the composition of Unicode.
+    :param longest: Bytes that a name may have in the file system.
     """
 
-    def __init__(self, *, folds: bool = False) -> None:
+    def __init__(self, *, folds: bool = False, longest: int = NAME_BYTES) -> None:
         self._folds = folds
+        self._longest = longest - SPARE_BYTES
         self._beginnings: list[
             str
         ] = []  # earlier keys that the present key begins with: only these can conflict with it
@@ -81,13 +85,14 @@ class Names:
         if _DEVICE.match(name):
             name = _percent(name[0]) + name[1:]
         ambiguous = self._folds and unicodedata.normalize("NFC", written).casefold() != written
-        return self._hashed(name, written) if ambiguous or len(name.encode()) > MAX_BYTES else name or EMPTY
+        return self._hashed(name, written) if ambiguous or len(name.encode()) > self._longest else name or EMPTY
 
     def _hashed(self, name: str, written: str) -> str:
         """Shorten a name, and put a hash of the whole before its ending."""
         suffix = PurePosixPath(name).suffix
         suffix = suffix if len(suffix.encode()) <= MAX_SUFFIX else ""
-        stem = name.removesuffix(suffix).encode()[:KEPT_BYTES].decode(errors="ignore")
+        kept = min(KEPT_BYTES, self._longest - HASH_BYTES - MAX_SUFFIX)
+        stem = name.removesuffix(suffix).encode()[:kept].decode(errors="ignore")
         stem = re.sub(r"%[0-9A-F]?$", "", stem)  # an encoded byte that was cut
         digest = hashlib.sha256(written.encode(errors="surrogatepass")).hexdigest()[:32]
         return f"{stem}{HASHED}{digest}{suffix}"

@@ -63,6 +63,19 @@ def test_names_are_utf_8_in_any_locale(web: Web, tmp_path: Path) -> None:
     assert sorted(files(tmp_path)) == sorted(keys)
 
 
+def test_names_are_as_short_as_the_file_system_demands(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encrypted share takes 143 bytes, some 47 characters of Chinese: such files could not come."""
+    monkeypatch.setattr(os, "pathconf", lambda *_: 143)
+    urls = {f"{'報' * 50}/{'書' * 60}{at}.pdf": web.serve(f"/{at}", Answer(b"%PDF")) for at in range(2)}
+    assert download(tmp_path, urls)["fetched"] == 2
+    assert download(tmp_path, urls, "--dry-run")["present"] == 2
+    names = [path.name for path in (tmp_path / "to").rglob("*")]
+    assert (len(names), max(len(name.encode()) for name in names) <= 143) == (3, True)
+    assert all(name.startswith("書" * 20) and name.endswith(".pdf") for name in names[1:])
+
+
 def test_a_partial_file_is_continued(web: Web, tmp_path: Path) -> None:
     """By a retry of the same call, and by the next call: only the missing bytes come."""
     broken = Answer(LARGE, cut=len(LARGE) // 2, times=4)

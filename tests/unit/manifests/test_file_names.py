@@ -53,13 +53,13 @@ def test_file_names_stay_distinct_without_case_and_composition(keys: list[str]) 
     assert not folders & set(found)
 
 
-@given(KEYS, st.booleans())
-def test_every_segment_is_a_safe_name(key: str, folds: bool) -> None:  # noqa: FBT001 - drawn
+@given(KEYS, st.booleans(), st.sampled_from([143, 255]))
+def test_every_segment_is_a_safe_name(key: str, folds: bool, longest: int) -> None:  # noqa: FBT001 - drawn
     """Not empty, not a step up, not absolute, not too long, nothing that controls a terminal."""
-    for segment in Names(folds=folds).path(key):
+    for segment in Names(folds=folds, longest=longest).path(key):
         assert segment not in {"", ".", ".."}
         assert "/" not in segment
-        assert len(segment.encode()) <= 255
+        assert len(segment.encode()) <= longest
         assert PurePosixPath(segment).name == segment
         assert PureWindowsPath(segment).name == segment
         assert not any(unicodedata.category(c) == "Cc" for c in segment)
