@@ -176,3 +176,15 @@ def raw(*answers: tuple[bytes, ...]) -> Iterator[str]:
         server.shutdown(socket.SHUT_RDWR)
         thread.join()
         server.close()
+
+
+def breaking(body: bytes, pieces: int) -> list[tuple[bytes]]:
+    """Return the responses of a network that breaks each connection after a piece of an object."""
+    answers = []
+    for first in range(0, len(body), len(body) // pieces):
+        status = (
+            f"206 Partial Content\r\nContent-Range: bytes {first}-{len(body) - 1}/{len(body)}" if first else "200 OK"
+        )
+        head = f'HTTP/1.1 {status}\r\nETag: "abc-2"\r\nContent-Length: {len(body) - first}\r\n\r\n'
+        answers.append((head.encode() + body[first : first + len(body) // pieces],))
+    return answers

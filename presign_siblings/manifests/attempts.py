@@ -23,14 +23,20 @@ def again(attempt: Callable[[], Steps[T]], sleep: Callable[[float], object] = ti
     """
     Try several times while the fault may pass, after a growing wait or the one that the store asks for.
 
+    A try that began further on than all before it is counted as the first: some networks break each connection after a
+    few megabytes.
+
     :raises FetchError: The last fault.
     """
-    for number in range(ATTEMPTS):
+    number = most = 0
+    while True:
         try:
             return (yield from attempt())
         except FetchError as error:
-            if not error.passing or number == ATTEMPTS - 1:
+            if error.begun > most:
+                number, most = 0, error.begun
+            number += 1
+            if not error.passing or number == ATTEMPTS:
                 raise
             with Away():
-                sleep(max(FIRST_WAIT_SECONDS * 2**number, min(error.after, MOST_SECONDS)))
-    raise AssertionError("unreachable")
+                sleep(max(FIRST_WAIT_SECONDS * 2 ** (number - 1), min(error.after, MOST_SECONDS)))

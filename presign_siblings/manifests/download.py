@@ -209,7 +209,8 @@ class Download:
             with self._reporting() as count, PartFile(place, count) as file:
                 got = yield from self.fetcher.getting(entry.url, file, slots, entry.size)
                 file.end()
-        except FetchError:
+        except FetchError as error:
+            error.begun = file.left
             if not place.noted():
                 place.forget()
             raise

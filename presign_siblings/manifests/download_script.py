@@ -324,8 +324,12 @@ def bring(item, path, progress):
     """Fetch one object, with several tries."""
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        seen = set()
-        for number in range(TRIES):
+        seen, number, most = set(), 0, 0
+        while True:
+            begun = os.path.getsize(path + "%part") if os.path.exists(path + "%part") else 0
+            if begun > most:  # some networks break each connection after a few megabytes
+                number, most = 0, begun
+            number += 1
             try:
                 kept = there_already(item, path, seen)
                 if kept:
@@ -333,13 +337,13 @@ def bring(item, path, progress):
                 progress.came(os.path.getsize(path) if kept else fetch(item, path, seen), kept)
                 return
             except http.client.HTTPException:
-                if number == TRIES - 1:
+                if number == TRIES:
                     raise Failed("the answer is not HTTP, or broke off")
             except (Failed, OSError, ValueError) as error:
                 full = isinstance(error, OSError) and error.errno in (28, 30, 122)  # no space, read-only, quota
-                if number == TRIES - 1 or full:
+                if number == TRIES or full:
                     raise
-            time.sleep(0.5 * 2**number)
+            time.sleep(0.5 * 2 ** (number - 1))
     except (Failed, Refused, OSError, ValueError) as error:
         progress.failed(item["name"], str(error))
 

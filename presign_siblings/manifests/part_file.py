@@ -45,6 +45,11 @@ class PartFile:
         """Close the file."""
         os.close(self._file)
 
+    @property
+    def left(self) -> int:
+        """Bytes that earlier tries have left, at both ends."""
+        return self.begun + (0 if self.tail is None else self._size - self.tail)
+
     def begin(self, at: int, facts: ObjectFacts, update: Callable[[memoryview], None]) -> None:
         """Begin to write at this byte; those before it are given to ``update``."""
         if self._size > at and (self.tail is None or not at):

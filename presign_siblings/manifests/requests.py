@@ -31,7 +31,10 @@ class FetchError(Exception):
     :param code:    S3's own, or a word for the cause: equal for equal causes.
     :param passing: Whether another try may succeed.
     :param after:   Seconds after which the store wants to be asked again.
+    :ivar begun:    Bytes that earlier tries had left.
     """
+
+    begun = 0
 
     def __init__(self, message: str, *, code: str, passing: bool, after: int = 0) -> None:
         super().__init__(message)

@@ -26,7 +26,7 @@ from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.safe_folder import Folder
-from tests.web import Answer, Web, serving
+from tests.web import Answer, Web, breaking, raw, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +144,15 @@ def test_a_partial_file_is_continued(tmp_path: Path, web: Web) -> None:
     assert (tmp_path / "files" / "a.pdf").read_bytes() == body
     assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a.pdf"]
+
+
+def test_a_connection_that_breaks_every_few_megabytes_brings_the_whole_file(tmp_path: Path) -> None:
+    """Only tries that begin no further on than the last count as failures; the fourth was the end."""
+    body = os.urandom(1 << 20)
+    with raw(*breaking(body, SCRIPT.TRIES + 4)) as url:
+        done = run(tmp_path, [Entry("a.pdf", url)])
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "files" / "a.pdf").read_bytes() == body
 
 
 def test_ctrl_c_ends_the_script_during_a_large_file_and_the_next_run_continues(tmp_path: Path, web: Web) -> None:

@@ -21,7 +21,7 @@ from presign_siblings.manifests.http import CUT, Fetcher
 from presign_siblings.manifests.part_file import CONTINUED
 from presign_siblings.manifests.requests import FetchError
 from presign_siblings.manifests.turns import at_once
-from tests.web import Answer, Web, raw
+from tests.web import Answer, Web, breaking, raw
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def test_names_are_as_short_as_the_file_system_demands(
 
 def test_a_partial_file_is_continued(web: Web, tmp_path: Path) -> None:
     """By a retry of the same call, and by the next call: only the missing bytes come."""
-    broken = Answer(LARGE, cut=len(LARGE) // 2, times=4)
+    broken = Answer(LARGE, cut=len(LARGE) // 2, times=5)
     url = web.serve("/a", broken)
     assert download(tmp_path, {"a.pdf": url}, code=3)["failed"] == 1
     began = [asked for _, asked in web.asked]
@@ -95,10 +95,20 @@ def test_a_partial_file_is_continued(web: Web, tmp_path: Path) -> None:
     assert files(tmp_path) == {"a.pdf": LARGE}
 
 
+def test_a_connection_that_breaks_every_few_megabytes_brings_the_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only tries that begin no further on than the last count as failures; the fourth was the end."""
+    monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
+    with raw(*breaking(LARGE, 16)) as url:
+        download(tmp_path, {"a.pdf": url})
+    assert files(tmp_path) == {"a.pdf": LARGE}
+
+
 @pytest.mark.parametrize("conditions", [True, False])
 def test_a_partial_file_of_a_changed_object_begins_again(web: Web, tmp_path: Path, *, conditions: bool) -> None:
     """No file mixes two versions, even from a store that ignores If-Match and sends no checksum."""
-    url = web.serve("/a", Answer(LARGE, headers={"ETag": '"old-2"'}, cut=9, times=4))
+    url = web.serve("/a", Answer(LARGE, headers={"ETag": '"old-2"'}, cut=9, times=5))
     download(tmp_path, {"a.pdf": url}, code=3)
     web.serve("/a", Answer(LARGE[::-1], headers={"ETag": '"new-2"'}, conditions=conditions))
     download(tmp_path, {"a.pdf": url})
@@ -116,7 +126,7 @@ def test_a_checksum_in_the_response_to_a_range_is_not_compared(web: Web, tmp_pat
 
 def test_a_file_whose_object_became_shorter_ends_with_it(web: Web, tmp_path: Path) -> None:
     """The checksum is that of the bytes that came, and says nothing of older bytes in the file."""
-    url = web.serve("/a", Answer(LARGE, cut=9, times=4))
+    url = web.serve("/a", Answer(LARGE, cut=9, times=5))
     download(tmp_path, {"a.pdf": url}, code=3)
     web.serve("/a", Answer(b"%PDF"))
     download(tmp_path, {"a.pdf": url})
@@ -126,7 +136,7 @@ def test_a_file_whose_object_became_shorter_ends_with_it(web: Web, tmp_path: Pat
 def test_a_partial_file_overwritten_by_another_version_is_not_continued(web: Web, tmp_path: Path) -> None:
     """The object was restored, so its ETag fits again, but the file's bytes are not its beginning."""
     old = Answer(LARGE, headers={"ETag": '"old-2"'})
-    url = web.serve("/a", replace(old, cut=9, times=4))
+    url = web.serve("/a", replace(old, cut=9, times=5))
     download(tmp_path, {"a.pdf": url}, code=3)
     web.serve("/a", Answer(b"x" * 1000, headers={"ETag": '"new-2"'}, cut=9))
     download(tmp_path, {"a.pdf": url}, code=3)
@@ -137,7 +147,7 @@ def test_a_partial_file_overwritten_by_another_version_is_not_continued(web: Web
 
 def test_a_damaged_partial_file_is_found_by_the_etag(web: Web, tmp_path: Path) -> None:
     """On a disk that lost the end of a file, say: it comes again, whole."""
-    url = web.serve("/a", Answer(LARGE, cut=len(LARGE) // 2, times=4))
+    url = web.serve("/a", Answer(LARGE, cut=len(LARGE) // 2, times=5))
     download(tmp_path, {"a.pdf": url}, code=3)
     (part,) = (tmp_path / "to").glob("*%part")
     part.write_bytes(b"x" * part.stat().st_size)
