@@ -60,21 +60,22 @@ def aria2(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give.
 
-    ``continue`` lets a second call continue, where aria2 would otherwise write the file again under another name.
+    ``continue`` lets a second call continue, where aria2 would otherwise write the file again under another name; with
+    ``retry-wait``, aria2 tries again after a 503.
     """
     names = Names()
     for entry in entries:
-        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n  continue=true\n"
+        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n  continue=true\n  retry-wait=2\n"
 
 
 def curl(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``curl --config`` reads: each URL with the name that ``download`` would give.
 
-    The first lines apply to all URLs: make folders, fetch many files at once, write no file for an error, and keep
-    dots in a key as they were signed.
+    The first lines apply to all URLs: make folders, fetch many files at once, write no file for an error, try again
+    after a 503, and keep dots in a key as they were signed.
     """
-    yield "create-dirs\nfail\ngloboff\nparallel\npath-as-is\nremote-time\n"
+    yield "create-dirs\nfail\ngloboff\nparallel\npath-as-is\nremote-time\nretry = 4\n"
     names = Names()
     for entry in entries:
         name = "/".join(names.path(entry.key)).replace("\\", "\\\\").replace('"', '\\"')

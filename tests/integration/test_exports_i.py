@@ -75,3 +75,13 @@ def test_other_programs_make_the_files_that_download_makes(form: str, web: Web, 
     (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
     for _ in range(2):
         assert fetched(tmp_path, *PROGRAMS[form]) == expected
+
+
+@pytest.mark.parametrize("form", ["aria2", "curl"])
+def test_other_programs_try_again_after_a_503(form: str, web: Web, tmp_path: Path) -> None:
+    """S3's Slow Down: the file was missing, and curl fetched all others again with it."""
+    busy = Answer(status=503, body=b"<Error><Code>SlowDown</Code></Error>", times=1)
+    entries = [Entry(key, web.serve(f"/{key}", busy, Answer(b"%PDF"))) for key in ("a.pdf", "b.pdf")]
+    (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
+    options = [option for option in PROGRAMS[form] if option != "--max-tries=1"]
+    assert fetched(tmp_path, *options) == {"a.pdf": b"%PDF", "b.pdf": b"%PDF"}
