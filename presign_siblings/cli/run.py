@@ -17,7 +17,7 @@ from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
 from presign_siblings.cli.new_file import refuse_taken, written_to
-from presign_siblings.cli.run_report import CONTINUES, Screen, report
+from presign_siblings.cli.run_report import CONTINUES, Screen, are_dead, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
@@ -188,6 +188,6 @@ def _code(ended: Response, stop_request: StopRequest, *, allow_empty: bool) -> i
     :param allow_empty: Whether a manifest without a key is expected.
     """
     if ended.body["status"] == "complete":
-        refused = ended.body.get("probe", {}).get("refused")
-        return UNTRUE if refused or (ended.body["count"] == 0 and not allow_empty) else DONE
+        of_no_use = ended.body.get("probe", {}).get("refused") or are_dead(ended.body["expires_at"])
+        return UNTRUE if of_no_use or (ended.body["count"] == 0 and not allow_empty) else DONE
     return stop_request.code if ended.body["reason"] == BY_OPERATOR and stop_request else UNFINISHED

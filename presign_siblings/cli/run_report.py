@@ -116,9 +116,14 @@ def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: b
     result["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
     text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}"
     if body["count"] and (ends := result["expires_at"]):
-        text += f"; URLs {'live' if ends > datetime.now(UTC).strftime(ISO) else 'lived'} until {ends} at most"
+        text += f"; URLs {'lived' if are_dead(ends) else 'live'} until {ends} at most"
         text += ", and die with the session that signed them" if of_session else ""
     return result, text
+
+
+def are_dead(expires_at: str | None) -> bool:
+    """Return whether the first URLs of a manifest live no longer."""
+    return expires_at is not None and expires_at <= datetime.now(UTC).strftime(ISO)
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -97,6 +97,16 @@ def test_a_busy_store_refuses_no_link(s3: ScriptedS3, tmp_path: Path, monkeypatc
     assert (code, result["probe"]["refused"]) == (0, [])
 
 
+def test_a_run_whose_links_die_before_its_end_ends_with_3(
+    s3: ScriptedS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe signs its links anew; a script went on with a manifest of dead ones."""
+    s3.inject("GetObject", Fault.SLOW_DOWN, 2)
+    monkeypatch.setattr(probe, "WAIT_SECONDS", 1.1)
+    code, result, warnings = run(s3, tmp_path, "--expiry-seconds", "1")
+    assert (code, result["probe"]["refused"], "urls_expired" in warnings) == (3, [], True)
+
+
 def test_an_empty_object_passes_the_probe(s3: ScriptedS3, tmp_path: Path) -> None:
     """S3 answers that it has no first byte."""
     s3.objects = dict.fromkeys(KEYS, b"")
