@@ -131,7 +131,14 @@ def _install(target: Target, wheels: Path) -> None:
         tree = Path(name) / "tree"
         # The lock is the whole closure, so pip resolves nothing.
         locks = [part for lock in (target.lock, *target.extras) for part in ("-r", lock)]
-        common = ("--quiet", "--disable-pip-version-check", "--no-compile", "--no-deps", "--require-hashes")
+        common = (
+            "--quiet",
+            "--no-user",
+            "--disable-pip-version-check",
+            "--no-compile",
+            "--no-deps",
+            "--require-hashes",
+        )
         _run([target.python, "-m", "pip", "install", *common, "--target", tree, *target.options, *locks])
         archive.prune(tree)
         _compile(target, tree)

@@ -109,6 +109,14 @@ def test_byte_code_is_next_to_every_source_and_the_same_each_time(tmp_path: Path
     assert not list((tmp_path / "none").rglob("*.pyc"))
 
 
+def test_pips_setting_to_install_for_the_user_is_overruled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``user = true``, which many set for their system's pip, is an error beside a target."""
+    monkeypatch.setenv("PIP_USER", "1")
+    (tmp_path / "lock.txt").touch()
+    target = replace(package.deployment(), lock=tmp_path / "lock.txt", compiler=None)
+    assert zipfile.is_zipfile(package.build(target, tmp_path / "cache"))
+
+
 def test_every_package_of_the_lambda_is_pinned() -> None:
     """Pip resolves nothing when it packages: the lock must be the whole closure, each file with its hash."""
     for lock in targets.LOCKS.values():

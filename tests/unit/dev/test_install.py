@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,3 +33,16 @@ def test_an_unsuitable_python_is_reported_in_one_sentence(tmp_path: Path, script
     assert "Python 3.11, 3.12 or 3.13 is needed" in done.stderr
     assert why in done.stderr
     assert venv.is_dir()
+
+
+@pytest.mark.parametrize("setting", ["environment", "file"])
+def test_pips_setting_to_install_for_the_user_is_overruled(setting: str, tmp_path: Path) -> None:
+    """``user = true``, which many set for their system's pip, is an error in a virtual environment."""
+    lock, config = tmp_path / "lock.txt", tmp_path / "pip.conf"
+    lock.write_text("# nothing==0\n")
+    config.write_text("[install]\nuser = true\n" if setting == "file" else "")
+    theirs = {"PIP_CONFIG_FILE": str(config)} | ({"PIP_USER": "1"} if setting == "environment" else {})
+    command: list[str | Path] = [REPOSITORY / "requirements" / "install", "--anew", tmp_path / "venv", lock]
+    command += [sys.executable, "a test"]
+    done = subprocess.run(command, env=os.environ | theirs, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
