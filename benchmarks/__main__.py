@@ -28,6 +28,7 @@ from benchmarks.scenarios import (
     stages,
     start,
 )
+from dev import own_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +75,7 @@ def _write(folder: Path, findings: Findings, facts: dict[str, str]) -> None:
 def main() -> int:
     """Run the scenarios."""
     options = _options()
+    own_settings.set_aside()
     findings, facts = Findings(), machine.describe()
     if launch.MEASURED_CORE == launch.STUB_CORE:
         findings.notes.append("There was one core only: the stub and the measured process shared it.")

@@ -10,6 +10,7 @@ def main() -> int:
     try:
         from importlib import import_module  # noqa: PLC0415 - the programs take half a second to load
 
+        import_module("dev.own_settings").set_aside()
         program = import_module(PROGRAMS[sys.argv.pop(1)])
         ended: int = program.main()
     except KeyboardInterrupt:

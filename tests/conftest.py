@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 
+from dev import own_settings
 from tests import eager_readers, fakes, quick_clients
 from tests.fakes import LambdaContext, Meta, Siblings
 from tests.output import Output
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-os.environ.setdefault("AWS_EC2_METADATA_DISABLED", "true")
+own_settings.set_aside()  # at once: servers that a module or the session starts come before ``aws_environment``
 # No test asserts on its own duration.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
@@ -51,9 +52,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove this machine's AWS settings; only services that a test has started can be reached."""
-    for name in [name for name in os.environ if name.startswith(("AWS_", "SOSW"))]:
+def aws_environment(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Remove this machine's AWS settings and proxies; only services that a test has started can be reached."""
+    # End-to-end tests install packages, for which pip may need a proxy.
+    proxies = () if request.node.get_closest_marker("e2e") else ("_proxy", "_PROXY")
+    for name in [name for name in os.environ if name.startswith(("AWS_", "SOSW")) or name.endswith(proxies)]:
         monkeypatch.delenv(name)
     for name, value in {
         "AWS_ACCESS_KEY_ID": "ASIATESTTESTTESTTEST",
@@ -62,9 +65,7 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "AWS_REGION": "eu-west-1",
         "AWS_DEFAULT_REGION": "eu-west-1",
         "AWS_LAMBDA_FUNCTION_NAME": "presign",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **own_settings.NO_ACCOUNT,
         "SOSW_CONFIG": "none",
     }.items():
         monkeypatch.setenv(name, value)

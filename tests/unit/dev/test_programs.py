@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 import pytest
 
 from dev import __main__ as programs
+from dev import own_settings
 
 
 @pytest.mark.parametrize("name", programs.PROGRAMS)
@@ -28,3 +30,26 @@ def test_ctrl_c_is_reported_in_one_sentence(
         monkeypatch.setattr(program, "main", interrupted)
     assert programs.main() == 130
     assert capsys.readouterr().out == "stopped; nothing is left running\n"
+
+
+@pytest.mark.parametrize("given", ["no_proxy", "NO_PROXY", None])
+def test_an_account_and_proxies_of_the_machine_do_not_reach_the_programs(
+    given: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AWS_PROFILE ended them, and requests to the emulator went to the proxy, which pip still needs."""
+    own = {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL": "https://s3.example", "HTTP_PROXY": "http://proxy:3128"}
+    own |= {given: "intranet"} if given else {}
+    monkeypatch.setattr(os, "environ", dict(own))
+    own_settings.set_aside()
+    exempt = f"{'intranet,' if given else ''}127.0.0.1,localhost"
+    kept = {"HTTP_PROXY": "http://proxy:3128", "no_proxy": exempt, "NO_PROXY": exempt}
+    assert os.environ == own_settings.NO_ACCOUNT | kept
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_a_program_loads_after_the_machines_settings_are_set_aside(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 reads a profile as soon as it makes a client."""
+    monkeypatch.setattr(sys, "argv", ["dev", name])
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    monkeypatch.setattr(import_module(programs.PROGRAMS[name]), "main", lambda: "AWS_PROFILE" in os.environ)
+    assert programs.main() == 0
