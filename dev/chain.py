@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 
 from dev import follow
-from dev.aws import stack
+from dev.aws import ministack, stack
 from presign_siblings.remote.logs import Tail
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def run(
     handovers, ranges, job_key = 0, 0, ""
     counts: dict[int, int] = {}
     last: dict[str, Any] = {}
-    for line in follow.lines(tail, since, SECONDS):
+    for line in follow.lines(tail, since, SECONDS, why=lambda: ministack.last_lines(emulator.root)):
         last = line
         handovers += line["event"] == "handover"
         job_key = line.get("job_key", job_key)

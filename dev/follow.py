@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.remote.logs import instant, structured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from presign_siblings.remote.logs import Tail
 
 ENDS = frozenset({"complete", "parked", "failed", "invalid"})
 LOOK_SECONDS = 0.2
+START_SECONDS = 60.0  # for a first line; a function that cannot load its code writes none
 
 
 class ChainError(RuntimeError):
     """The chain did not come to its end in time."""
 
 
-def lines(tail: Tail, since: datetime, seconds: float) -> Iterator[dict[str, Any]]:
+def lines(tail: Tail, since: datetime, seconds: float, why: Callable[[], str] = lambda: "") -> Iterator[dict[str, Any]]:
     """
     Yield the structured lines of a job as they arrive in its log group, each once.
 
@@ -31,12 +32,14 @@ def lines(tail: Tail, since: datetime, seconds: float) -> Iterator[dict[str, Any
     :param tail:    The log group, from before the job began.
     :param since:   When the job began, UTC.
     :param seconds: How long to wait for the end.
+    :param why:     Returns what the emulator itself has to say about a job that never starts.
     :raises ChainError: The end did not come; the message holds the last lines that are not JSON, such as a traceback.
     """
     strays: list[str] = []
     job_id = None
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    began = time.monotonic()
+    started = False
+    while time.monotonic() < began + (seconds if started else min(seconds, START_SECONDS)):
         new = tail.messages()
         for message in new:
             line = structured(message)
@@ -49,11 +52,14 @@ def lines(tail: Tail, since: datetime, seconds: float) -> Iterator[dict[str, Any
                 job_id = line.get("job_id")
             if job_id is not None and line.get("job_id") != job_id:
                 continue
+            started = True
             yield line
             if _is_an_end(line):
                 return
         if not new:
             time.sleep(LOOK_SECONDS)
+    if not started:
+        raise ChainError(f"the job did not start:\n{why()}")
     raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))
 
 

@@ -57,8 +57,13 @@ def start(root: Path) -> tuple[subprocess.Popen[bytes], str]:
             end(process)
             raise
         end(process)
+    raise EmulatorError(f"the emulator did not start:\n{last_lines(root)}")
+
+
+def last_lines(root: Path) -> str:
+    """Return the end of the emulator's log, which also says why a function could not load its code."""
     lines = (root / "emulator.log").read_text(encoding="utf-8", errors="replace").splitlines()
-    raise EmulatorError("the emulator did not start:\n" + "\n".join(lines[-20:]))
+    return "\n".join(lines[-20:])
 
 
 def _spawn(root: Path, port: int) -> subprocess.Popen[bytes]:

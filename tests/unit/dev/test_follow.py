@@ -65,3 +65,11 @@ def test_a_chain_without_an_end_raises_with_the_last_other_lines() -> None:
     group = Group(event(1, _line("start")), event(2, "Task timed out after 8.00 seconds\n"))
     with pytest.raises(follow.ChainError, match="Task timed out after 8"):
         _follow(group, seconds=0.3)
+
+
+def test_a_job_that_never_starts_is_reported_soon_with_the_emulators_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that cannot load its code, as under a TMPDIR without execution, writes no line of its own."""
+    monkeypatch.setattr(follow, "START_SECONDS", 0.3)
+    tried = Group(event(1, "START RequestId: 1\n"), event(1, "END RequestId: 1\n"))
+    with pytest.raises(follow.ChainError, match="did not start:\nfailed to map segment"):
+        list(follow.lines(tail(tried), NOW, 60, why=lambda: "failed to map segment"))
