@@ -12,7 +12,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -86,9 +85,8 @@ def _wheel(to: Path, named: str, made_at: int) -> Path:
     os.umask(0o022)  # the wheel holds file modes
     with tempfile.TemporaryDirectory() as name:
         sources, constraint = Path(name, "sources"), Path(name, "constraint.txt")
-        _git("archive", "--format=tar", f"--output={name}/sources.tar", "HEAD")
-        with tarfile.open(f"{name}/sources.tar") as archive:
-            archive.extractall(sources, filter="data")
+        _git("archive", f"--output={name}/sources.zip", "HEAD")
+        shutil.unpack_archive(f"{name}/sources.zip", sources)  # tarfile lacks `filter` before 3.11.4
         constraint.write_text(BUILT_BY)
         more = {
             "COMMIT": named,
