@@ -10,6 +10,7 @@ import pytest
 
 from dev import sample_objects
 from dev.aws import emulator, stack
+from dev.aws.ministack import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +49,16 @@ def deployed() -> Iterator[Deployed]:
     """Deploy the stack that the tests of a process share."""
     with _deployed() as shared:
         yield shared
+
+
+@pytest.fixture
+def account(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point the command line at the emulator."""
+    monkeypatch.delenv("AWS_SESSION_TOKEN")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_REGION", REGION)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.emulator.endpoint)
 
 
 @pytest.fixture

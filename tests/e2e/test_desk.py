@@ -23,19 +23,9 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Deployed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("account")]
 
 SECONDS = "120"
-
-
-@pytest.fixture(autouse=True)
-def account(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point the desk at the emulator."""
-    monkeypatch.delenv("AWS_SESSION_TOKEN")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.emulator.endpoint)
 
 
 def desk(*arguments: str) -> tuple[int, list[Any]]:

@@ -9,7 +9,6 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from dev.aws.ministack import REGION
 from presign_siblings.cli.main import main
 from tests.e2e.jobs import Job, eventually, pdf_keys
 
@@ -18,19 +17,9 @@ if TYPE_CHECKING:
 
     from tests.e2e.conftest import Deployed
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("account")]
 
 WAIT = ("--wait", "--timeout", "120")
-
-
-@pytest.fixture(autouse=True)
-def account(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Point the tool at the emulator."""
-    monkeypatch.delenv("AWS_SESSION_TOKEN")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_REGION", REGION)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", deployed.emulator.endpoint)
 
 
 def tool(*arguments: str) -> tuple[int, str]:
