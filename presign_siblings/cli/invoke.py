@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.job_options import asked
 from presign_siblings.cli.program import printable
+from presign_siblings.cli.run_report import are_dead
 from presign_siblings.cli.usage.invoke import waits
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
 from presign_siblings.remote.jobs import Jobs
+from presign_siblings.remote.logs import instant
 from presign_siblings.remote.manifest_link import manifest_url, page_url
 from processor.events import withheld
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
@@ -126,8 +128,9 @@ def finish(
             terminal.say(link)
     if "warning" in last:
         terminal.note(str(last["warning"]))
-    is_empty = state == COMPLETE and last.get("count") == 0 and not options["allow_empty"]
-    raise SystemExit(UNTRUE if is_empty else CODES.get(state, FAILED))
+    empty, dead = last.get("count") == 0, are_dead(last.get("expires_at"), instant(last))
+    of_no_use = not options["allow_empty"] if empty else dead
+    raise SystemExit(UNTRUE if state == COMPLETE and of_no_use else CODES.get(state, FAILED))
 
 
 def _followed(terminal: Terminal, lines: Iterator[Line], *, show: bool) -> Line:

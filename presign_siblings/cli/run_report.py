@@ -121,9 +121,13 @@ def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: b
     return result, text
 
 
-def are_dead(expires_at: str | None) -> bool:
-    """Return whether the first URLs of a manifest live no longer."""
-    return expires_at is not None and expires_at <= datetime.now(UTC).strftime(ISO)
+def are_dead(expires_at: str | None, now: datetime | None = None) -> bool:
+    """
+    Return whether the first URLs of a manifest live no longer.
+
+    :param now: The present instant, UTC, by another clock than this machine's.
+    """
+    return expires_at is not None and expires_at <= (now or datetime.now(UTC)).strftime(ISO)
 
 
 def _end(expires_at: str | None) -> str | None:

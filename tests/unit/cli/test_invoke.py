@@ -31,12 +31,27 @@ if TYPE_CHECKING:
 RUN = run_of()
 
 
-@pytest.mark.parametrize(("count", "allow_empty", "code"), [(0, False, 3), (0, True, 0), (5, False, 0)])
-def test_an_empty_manifest_has_an_exit_code_of_its_own(
-    count: int, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, allow_empty: bool
+@pytest.mark.parametrize(
+    ("count", "expires_at", "allow_empty", "code"),
+    [
+        (0, "2026-04-01T07:00:00Z", False, 3),
+        (0, "2026-04-01T06:00:00Z", True, 0),
+        (5, "2026-04-01T07:00:00Z", False, 0),
+        (5, "2026-04-01T06:00:00Z", False, 3),
+    ],
+)
+def test_a_manifest_that_is_empty_or_has_dead_links_has_an_exit_code_of_its_own(
+    count: int,
+    expires_at: str,
+    code: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    allow_empty: bool,
 ) -> None:
-    """A waiting script sees it, and prints the function's own sentence."""
+    """A waiting script sees it, by the function's clock, and prints the function's own sentence."""
     line: dict[str, Any] = {"event": "complete", "job_id": "j", "count": count, "warning": "empty_manifest: no key"}
+    line |= {"timestamp": "2026-04-01 06:30:15,000+0000", "expires_at": expires_at}
     monkeypatch.setattr(start, "follow", lambda *_: iter([line]))
     options = {"follow": False, "url": False, "page_url": False, "timeout": None, "allow_empty": allow_empty}
     with pytest.raises(SystemExit) as left:
