@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from presign_siblings.cli.job_options import asked
 from presign_siblings.cli.program import printable
-from presign_siblings.cli.run_report import are_dead
 from presign_siblings.cli.usage.invoke import waits
 from presign_siblings.errors import DONE, FAILED, UNFINISHED, UNTRUE, USAGE, WrongUseError
 from presign_siblings.remote import start
@@ -19,6 +18,7 @@ from presign_siblings.remote.jobs import Jobs
 from presign_siblings.remote.logs import instant
 from presign_siblings.remote.manifest_link import manifest_url, page_url
 from processor.events import withheld
+from processor.instant import has_passed
 from processor.ledger import COMPLETE, FANNED_OUT, PARKED
 from processor.plural import plural
 
@@ -128,8 +128,9 @@ def finish(
             terminal.say(link)
     if "warning" in last:
         terminal.note(str(last["warning"]))
-    empty, dead = last.get("count") == 0, are_dead(last.get("expires_at"), instant(last))
-    of_no_use = not options["allow_empty"] if empty else dead
+    now = instant(last) or datetime.now(UTC)  # the function's clock
+    is_dead = has_passed(last.get("expires_at"), now)
+    of_no_use = is_dead if last.get("count") != 0 else not options["allow_empty"]
     raise SystemExit(UNTRUE if state == COMPLETE and of_no_use else CODES.get(state, FAILED))
 
 

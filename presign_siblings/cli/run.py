@@ -9,6 +9,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.job_options import asked, signing
 from presign_siblings.cli.ls import shown
 from presign_siblings.cli.new_file import refuse_taken, written_to
-from presign_siblings.cli.run_report import CONTINUES, Screen, are_dead, report
+from presign_siblings.cli.run_report import CONTINUES, Screen, report
 from presign_siblings.cli.usage.ls import FIRST
 from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import DONE, UNFINISHED, UNTRUE, WrongUseError, naming
@@ -27,6 +28,7 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME
 from presign_siblings.manifests.joined import joined
 from presign_siblings.session import is_of_session
+from processor.instant import has_passed
 from processor.job import S3
 from processor.page import page
 
@@ -188,6 +190,7 @@ def _code(ended: Response, stop_request: StopRequest, *, allow_empty: bool) -> i
     :param allow_empty: Whether a manifest without a key is expected.
     """
     if ended.body["status"] == "complete":
-        of_no_use = ended.body.get("probe", {}).get("refused") or are_dead(ended.body["expires_at"])
+        are_dead = has_passed(ended.body["expires_at"], datetime.now(UTC))
+        of_no_use = are_dead or ended.body.get("probe", {}).get("refused")
         return UNTRUE if of_no_use or (ended.body["count"] == 0 and not allow_empty) else DONE
     return stop_request.code if ended.body["reason"] == BY_OPERATOR and stop_request else UNFINISHED

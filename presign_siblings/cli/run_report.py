@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from presign_siblings.cli.program import printable
 from presign_siblings.words import span
-from processor.instant import ISO
+from processor.instant import ISO, has_passed
 from processor.page import SESSION_HOURS
 from processor.plural import plural
 
@@ -116,18 +116,9 @@ def _complete(body: dict[str, Any], place: str, seconds: float, *, of_session: b
     result["expires_at"] = _end(body["expires_at"]) if of_session else body["expires_at"]
     text = f"{place}: {plural(body['count'], 'key')} in {span(seconds)}"
     if body["count"] and (ends := result["expires_at"]):
-        text += f"; URLs {'lived' if are_dead(ends) else 'live'} until {ends} at most"
+        text += f"; URLs {'lived' if has_passed(ends, datetime.now(UTC)) else 'live'} until {ends} at most"
         text += ", and die with the session that signed them" if of_session else ""
     return result, text
-
-
-def are_dead(expires_at: str | None, now: datetime | None = None) -> bool:
-    """
-    Return whether the first URLs of a manifest live no longer.
-
-    :param now: The present instant, UTC, by another clock than this machine's.
-    """
-    return expires_at is not None and expires_at <= (now or datetime.now(UTC)).strftime(ISO)
 
 
 def _end(expires_at: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.answer import Status
 from processor.chain.probe import REFUSED
 from processor.chain.shortfall import EMPTY, FEW, warnings
-from processor.instant import ISO
+from processor.instant import ISO, has_passed
 from processor.manifest import Edition
 from processor.page import MOST_FILES
 
@@ -80,9 +80,9 @@ def _warnings(run: SiblingPayload, counts: Counts, last_count: int | None, probe
 
 def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:
     """Return a finished manifest, described for the job's stable key."""
-    warning, ends = str(result.get("warning", "")), result["expires_at"]
+    warning = str(result.get("warning", ""))
     named = [name for name in (EMPTY, FEW, REFUSED) if f"; {name}: " in f"; {warning}"]
-    named += ["urls_expired"] if ends is not None and ends <= now.strftime(ISO) else []
+    named += ["urls_expired"] if has_passed(result["expires_at"], now) else []
     return Edition(
         job_id=run.job_id,
         started=run.started,
