@@ -46,8 +46,9 @@ class _Watched:
         """Yield the entries."""
         for entry in self._entries:
             self.count += 1
-            self.ends_at = entry.ends_at if self.count == 1 else self.ends_at
-            self.hindered.update(hindered([entry.key], [entry.url]))
+            self.ends_at = entry.lifetime.ends_at if self.count == 1 else self.ends_at
+            if found := hindered([entry.key], [entry.url]):
+                self.hindered.update(found)
             if self.count % 1000 == 0:
                 self._show(f"{self.count:,} of {plural(self._found.count, 'line')}")
             yield entry

@@ -11,7 +11,6 @@ from presign_siblings.laptop.one_url import link
 from presign_siblings.manifests.location import S3Place
 from processor.hindrances import describe, hindered
 from processor.instant import ISO
-from processor.page import is_of_session
 
 if TYPE_CHECKING:
     from presign_siblings.cli.console import Terminal
@@ -23,7 +22,7 @@ def url(terminal: Terminal, place: str, *, no_probe: bool, **options: Any) -> No
     event = asked(None, options) | {"bucket": named.bucket}
     asking = link(terminal.client("s3"), event, named.key, probe=not no_probe, **signing(options))
     made = asyncio.run(asking)
-    ends, of_session = made.ends_at, is_of_session(made.url)
+    ends, of_session = made.ends_at, made.of_session
     if terminal.json:
         expires_at = ends and ends.strftime(ISO)
         terminal.result(

@@ -15,7 +15,7 @@ from presign_siblings.session import credentials, no_credentials
 from processor.aws import credentials_end, frozen
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
-from processor.page import ends_at, is_of_session
+from processor.page import lifetime_of
 from processor.signing import CAME, READ_BYTES, FirstByte, asking, refusal
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ class Link:
 
     :param url:     A credential.
     :param ends_at: When it dies at the latest, as far as it is known.
+    :param of_session: Whether it dies with the session that signed it.
     :param refused: Why it gives nothing, in S3's words; ``None`` where its object came.
     """
 
     url: str = field(repr=False)
     ends_at: datetime | None
+    of_session: bool
     refused: str | None
 
 
@@ -87,9 +89,10 @@ async def link(
     url = signed.urls[0]
     tries = probe and replace(job, probe=True).can_be_tried(datetime.now(UTC))
     refused = await refusal(lambda: _first_byte(s3, url)) if tries else None
-    of_session = credentials_end(s3, None) if is_of_session(url) else None
-    ends = [at for at in (ends_at(url), of_session) if at is not None]
-    return Link(url, min(ends, default=None), None if refused is None else refused[1])
+    life = lifetime_of(url)
+    ends = [life.ends_at, credentials_end(s3, None) if life.of_session else None]
+    ends_at = min((at for at in ends if at is not None), default=None)
+    return Link(url, ends_at, life.of_session, None if refused is None else refused[1])
 
 
 async def _first_byte(s3: Any, url: str) -> FirstByte:  # noqa: ANN401 - as above

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import string
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +14,7 @@ from processor.page import FACTS, Line
 MAX_LINE = 1 << 16  # bytes; a key of 1,024 bytes, escaped, and its URL with a session token take a quarter of it
 _BARE = ["key", "url"]
 _OF_URLS = (string.ascii_letters + string.digits + "-._~:/?#[]@!$&'()*+,;=%").encode()  # RFC 3986
-_SIGNED = re.compile(r"(^|&)(X-Amz-)?Signature=")
+_SIGNATURES = ("X-Amz-Signature=", "Signature=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Entry(Line):
 
 def is_signed(query: str) -> bool:
     """Whether a URL's query holds a signature."""
-    return _SIGNED.search(query) is not None
+    return any(f"&{name}" in f"&{query}" for name in _SIGNATURES)
 
 
 def _is_url(text: str) -> bool:

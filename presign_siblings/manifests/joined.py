@@ -181,7 +181,7 @@ def _each_once(entries: Iterable[Entry]) -> Iterator[Entry]:
     for entry in entries:
         if held is not None and held.key != entry.key:
             yield held
-        elif held is not None and (held.ends_at or _NEVER) > (entry.ends_at or _NEVER):
+        elif held is not None and (held.lifetime.ends_at or _NEVER) > (entry.lifetime.ends_at or _NEVER):
             continue
         held = entry
     if held is not None:

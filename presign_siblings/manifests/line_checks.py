@@ -75,9 +75,9 @@ class Reading:
         if len(self._hashes) < COMPARED:
             self._hashes.append(hash(entry.key))
         self._place(entry)
-        self.of_session += entry.is_of_session
         self.archived += entry.is_archived
-        self.hindered.update(hindered([entry.key], [entry.url]))
+        if found := hindered([entry.key], [entry.url]):
+            self.hindered.update(found)
         self.sized += entry.size is not None
         self.object_bytes += entry.size or 0
         self._date(entry)
@@ -102,7 +102,8 @@ class Reading:
         return self.object_bytes if self.sized == self.count > 0 else None
 
     def _date(self, entry: Entry) -> None:
-        dies_at, ends_at = entry.dies_at, entry.ends_at
+        dies_at, ends_at, of_session = entry.lifetime
+        self.of_session += of_session
         if dies_at is None or ends_at is None:
             self.undated += 1
             return

@@ -1,7 +1,7 @@
 """A manifest as one HTML page for its recipient, and what a recipient's programs share with it: names, lifetimes."""
 
 from processor.page.file_names import NAME_BYTES, Names
-from processor.page.lifetime import SESSION, SESSION_HOURS, dies_at, ends_at, is_of_session
+from processor.page.lifetime import SESSION, SESSION_HOURS, Lifetime, lifetime_of
 from processor.page.line import FACTS, Line
 from processor.page.recipients_page import MOST_FILES, TITLE, page
 
@@ -12,10 +12,9 @@ __all__ = [
     "SESSION",
     "SESSION_HOURS",
     "TITLE",
+    "Lifetime",
     "Line",
     "Names",
-    "dies_at",
-    "ends_at",
-    "is_of_session",
+    "lifetime_of",
     "page",
 ]

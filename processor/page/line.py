@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from processor.page import lifetime
+from processor.page.lifetime import lifetime_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from processor.page.lifetime import Lifetime
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
@@ -38,19 +38,9 @@ class Line:
         return cls(**json.loads(written))
 
     @property
-    def dies_at(self) -> datetime | None:
-        """When the URL dies by its own query; ``None`` where the query does not say."""
-        return lifetime.dies_at(self.url)
-
-    @property
-    def ends_at(self) -> datetime | None:
-        """The latest instant at which the URL can work: that of a session's is no later than a session can last."""
-        return lifetime.ends_at(self.url)
-
-    @property
-    def is_of_session(self) -> bool:
-        """Whether the URL dies with the session that signed it."""
-        return lifetime.is_of_session(self.url)
+    def lifetime(self) -> Lifetime:
+        """What the URL says of its own end."""
+        return lifetime_of(self.url)
 
     @property
     def is_archived(self) -> bool:

@@ -65,7 +65,7 @@ def page(entries: Iterator[Line], title: str = TITLE, contact: str = "") -> Iter
         head = head.replace(mark, word)
     yield head
     while some := list(islice(entries, CHUNK)):
-        session = session or any(entry.is_of_session for entry in some)
+        session = session or any(entry.lifetime.of_session for entry in some)
         yield f"<script>add({_script(packer.pack(some))});</script>\n"
     note = " They end earlier if the session that signed them does." if session else ""
     yield foot.replace("@session_json@", _script(note))
@@ -80,7 +80,7 @@ class _Packer:
     def pack(self, entries: Iterable[Line]) -> dict[str, Any]:
         """Return a chunk of the page's data."""
         files = [self._file(entry) for entry in entries]
-        ends = [entry.ends_at for entry in entries if entry.ends_at is not None]
+        ends = [at for entry in entries if (at := entry.lifetime.ends_at) is not None]
         return {
             "bases": self._bases.take(),
             "parts": self._parts.take(),

@@ -44,8 +44,15 @@ def test_the_bucket_is_in_the_host_or_right_before_the_key() -> None:
 
 def test_the_expiry_is_read_from_the_url() -> None:
     """From its signed date and seconds."""
-    assert Entry("a", url("a")).dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
-    assert Entry("a", url("a", query=SIGNATURE)).dies_at is None
+    assert Entry("a", url("a")).lifetime.dies_at == datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC)
+    assert Entry("a", url("a", query=SIGNATURE)).lifetime.dies_at is None
+
+
+def test_the_expiry_is_read_from_the_url_wherever_its_signature_stands() -> None:
+    """Links of one second are told apart by their signatures alone, and read once; other signers write it first."""
+    query = f"{SIGNATURE}&X-Amz-Date=20260401T063015Z&X-Amz-Security-Token=x&X-Amz-Expires=900"
+    assert Entry("a", url("a", query=query)).lifetime == (datetime(2026, 4, 1, 6, 45, 15, tzinfo=UTC),) * 2 + (True,)
+    assert Entry("b", url("b", query=f"other={SIGNATURE}")).lifetime == (None, None, False)
 
 
 @pytest.mark.parametrize(
@@ -53,9 +60,9 @@ def test_the_expiry_is_read_from_the_url() -> None:
 )
 def test_an_impossible_date_gives_no_expiry(query: str) -> None:
     """A manifest is input like any other: such a line ended verify, download and export with a traceback."""
-    entry = Entry("a", url("a", query=f"X-Amz-Date=20261399T999999Z&{query}&{SIGNATURE}"))
-    assert entry.dies_at == entry.ends_at
-    assert (entry.dies_at is None) is query.startswith("X-Amz")
+    found = Entry("a", url("a", query=f"X-Amz-Date=20261399T999999Z&{query}&{SIGNATURE}")).lifetime
+    assert found.dies_at == found.ends_at
+    assert (found.dies_at is None) is query.startswith("X-Amz")
 
 
 def test_the_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:
