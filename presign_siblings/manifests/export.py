@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from processor.instant import ISO
 from processor.page import FACTS, SESSION, Names, page
+from processor.spreadsheet import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,8 +98,8 @@ def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
     Yield CSV (RFC 4180) with a header line, for programs and for spreadsheets.
 
     A byte order mark lets Excel read the accents; every cell is quoted, so that no other separator splits it; and an
-    apostrophe goes before a cell that a spreadsheet would take for a formula (also before an apostrophe there, so that
-    no two keys become equal). The facts that the lines have are columns of their own.
+    apostrophe goes before a cell that a spreadsheet would take for a formula. The facts that the lines have are columns
+    of their own. ``keys_from`` recognises this CSV by its last columns, and takes the apostrophe away.
     """
     head = list(islice(entries, _HEAD))
     facts = [name for name in FACTS if any(getattr(entry, name) is not None for entry in head)]
@@ -108,15 +108,8 @@ def comma_separated(entries: Iterator[Entry]) -> Iterator[str]:
         _, ends, of_session = entry.lifetime
         note = SESSION if of_session else ""
         values = [getattr(entry, name) for name in facts]
-        cells = ["" if value is None else _guarded(str(value)) for value in values]
-        yield _row([_guarded(entry.key), *cells, entry.url, ends.strftime(ISO) if ends else "", note])
-
-
-_FORMULA = re.compile(r"[\s']*[=+\-@\uff1d\uff0b\uff0d\uff20]|'*[\t\r\n]")
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
+        cells = ["" if value is None else guarded(str(value)) for value in values]
+        yield _row([guarded(entry.key), *cells, entry.url, ends.strftime(ISO) if ends else "", note])
 
 
 def _row(values: list[str]) -> str:

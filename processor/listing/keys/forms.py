@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote_plus
 
 from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 from processor.listing.page_parser import is_url
+from processor.spreadsheet import unguarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ _COLUMNS = {
     "is_latest": "is_latest",
     "isdeletemarker": "is_delete_marker",
     "is_delete_marker": "is_delete_marker",
+    "url": "url",
+    "expires_at": "expires_at",
 }
 NULL_VERSION = "null"  # of an object from before versioning: a report of S3 Inventory leaves the cell empty
 BOM = b"\xef\xbb\xbf"
@@ -114,6 +117,7 @@ class CommaSeparated:
     :param columns:    What each column holds, by our names; ``None`` for others.
     :param has_head:   The first line is a header.
     :param is_encoded: Keys are URL-encoded, as S3 writes and wants them where there is no header.
+    :param is_guarded: An apostrophe makes formulas text, as ``export --as csv`` writes it.
     :param bucket:     The only bucket that rows may name.
     :param delimiter:  The character between two cells.
     """
@@ -122,15 +126,17 @@ class CommaSeparated:
     columns: Sequence[str | None]
     has_head: bool
     is_encoded: bool = False
+    is_guarded: bool = False
     bucket: str | None = None
     delimiter: str = ","
     quoted: bool = True
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys; delete markers and versions that are not the latest count for nothing."""
-        for number, row in enumerate(rows(_unmarked(lines, is_first=is_first), self.delimiter)):
-            if not row or (is_first and self.has_head and not number):
+        for number, written in enumerate(rows(_unmarked(lines, is_first=is_first), self.delimiter)):
+            if not written or (is_first and self.has_head and not number):
                 continue
+            row = [unguarded(cell) for cell in written] if self.is_guarded else written
             cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
             if cells.get("is_latest", "true").lower() == "false" or cells.get("is_delete_marker", "").lower() == "true":
                 continue
@@ -141,7 +147,7 @@ class CommaSeparated:
                 raise MalformedError("names another bucket than the job")
             if not self.has_head and cells.get(VERSION_ID) == "":
                 cells[VERSION_ID] = NULL_VERSION
-            yield self._decoded(key), tuple(_fact(name, cells.get(name)) for name in self.names)
+            yield self._decoded(key), tuple(_fact(name, _value_of(cells, name)) for name in self.names)
 
     def _decoded(self, key: str) -> str:
         if not self.is_encoded:
@@ -179,7 +185,7 @@ def _text(line: bytes) -> str:
 
 
 def _value_of(entry: Mapping[str, object], name: str) -> object:
-    """Return a value of an entry; the version of a manifest's line is in its URL."""
+    """Return a value of an entry; the version of a manifest's line, also as CSV, is in its URL."""
     found, url = entry.get(name), entry.get("url")
     if found is not None or name != VERSION_ID or not isinstance(url, str):
         return found

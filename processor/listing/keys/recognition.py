@@ -47,7 +47,8 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         found = columns(next(rows([first], delimiter), []))
         # A key may be called key, but hardly key,size.
         if "key" in found and (is_table or len(set(found) - {None}) > 1):
-            return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter)
+            is_ours = {"url", "expires_at"} <= set(found)  # the other columns are facts
+            return CommaSeparated(names, found, has_head=True, is_guarded=is_ours, bucket=bucket, delimiter=delimiter)
     return _without_head(first, names, bucket) if is_table else _lines(first, names)
 
 

@@ -20,6 +20,8 @@ from urllib.parse import parse_qs, quote_plus, urlsplit
 import pytest
 from aiohttp import ClientPayloadError
 
+from presign_siblings.manifests.entry import Entry
+from presign_siblings.manifests.export import comma_separated as exported
 from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
 from processor.job import LAST, DeploymentSettings, Job
 from processor.listing.keys import object_lines
@@ -117,6 +119,18 @@ def test_a_key_named_twice_has_two_lines_wherever_the_job_is_cut(pages: Sequence
 def versions_of(lines: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return each line's key, with the version that its URL names."""
     return [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in lines]
+
+
+@pytest.mark.parametrize("name", ["links.csv", "links", "links.csv.gz"])
+def test_the_csv_of_export_gives_the_keys_and_the_versions_that_were_exported(name: str) -> None:
+    """Without the apostrophes that keep a spreadsheet from running a key: the links were dead."""
+    keys = sorted({*KEYS, "=1.pdf", "'=1.pdf", "''=1.pdf", "'a.pdf", "-a,b", "+1", "@x", "\t=1", "\n=1", " =1", "'"})
+    entries = [Entry(key, f"https://x/?versionId=v{n}&X-Amz-Signature=1", etag="=e") for n, key in enumerate(keys)]
+    body = "".join(exported(iter(entries))).encode()
+    body = gzip.compress(body) if name.endswith(".gz") else body
+    found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", fields="etag", version_ids=True))
+    assert versions_of(found) == [(key, f"v{n}") for n, key in enumerate(keys)]
+    assert {line["etag"] for line in found} == {"=e"}
 
 
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
