@@ -54,5 +54,7 @@ def describe(numbers: Mapping[str, int]) -> dict[str, str]:
     if OTHER_BUCKET in numbers:
         found[OTHER_BUCKET] = "the links of the earlier manifest are for another bucket: name that one as bucket"
     if UNPINNED in numbers:
-        found[UNPINNED] = "the links of the earlier manifest name versions, the new ones do not: set version_ids"
+        found[UNPINNED] = (
+            "the earlier manifest, or the list of keys, names versions, and the new links do not: set version_ids"
+        )
     return found

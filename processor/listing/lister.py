@@ -25,7 +25,7 @@ class Lister:
     Lists what a job names.
 
     ``requests`` sends its list requests; ``maker`` makes its pages; ``lost`` counts, by reason, what the links of a
-    refreshed manifest do that the new ones will not.
+    refreshed manifest do, or a list of keys names, that the new ones will not.
 
     :param client:   S3 client; it serves this listing alone from now on.
     :param job:      What to list.

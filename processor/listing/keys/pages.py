@@ -6,7 +6,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, split
+from processor.hindrances import UNPINNED
+from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
 from processor.listing.keys import inventory
 from processor.listing.keys.earlier import lost
 from processor.listing.keys.files import Files
@@ -68,9 +69,11 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
         return JsonLines(names), [source]
     if not source.key.endswith(inventory.MANIFEST):
         try:
-            return form_of(source.key, await source.first_line(), names, bucket), [source]
+            form = form_of(source.key, await source.first_line(), names, bucket)
         except MalformedError as error:
             raise SourceRefusedError(f"{source} {error}") from None
+        lister.lost = {UNPINNED: 1} if _names_versions(form) and not lister.job.version_ids else {}
+        return form, [source]
     report = await inventory.read(source, names, bucket)
     _check_bucket(lister, report.bucket, source.bucket)
     return report.form, [ObjectLines(source.client, report.bucket, key, md5=md5) for key, md5 in report.files]
@@ -129,6 +132,11 @@ def _page(lister: Lister, file: ObjectLines, found: dict[str, Row], cursor: str)
     listed = sorted_out(Listed(keys, None, None, facts=found))
     page = Page(listed.keys, len(keys), cursor, None, is_last=False, facts=found)
     return lister.maker.made(page, _archived(lister, file, listed.keys, found), listed.unsignable)
+
+
+def _names_versions(form: Form) -> bool:
+    """Whether a list names versions other than the latest, which a report of all versions marks."""
+    return isinstance(form, CommaSeparated) and VERSION_ID in form.columns and "is_latest" not in form.columns
 
 
 def _gives_keys_alone(lister: Lister, form: Form) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from processor.job import VERSION_ID
 from processor.listing.keys.forms import BOM, PLAIN, CommaSeparated, JsonLines, Lines, MalformedError, columns, rows
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _PRINTED = re.compile(
     rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
 )
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
+_VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
 _DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the delimiter of its language
 
 
@@ -67,5 +69,7 @@ def _without_head(first: bytes, names: Sequence[str], bucket: str) -> CommaSepar
     delimiter = "\t" if b"\t" in first else ","
     cells = next(rows([first], delimiter), [])
     of_s3 = len(cells) > 1 and cells[0] == bucket
-    alone: list[str | None] = ["bucket", "key"] if of_s3 else ["key"]
-    return CommaSeparated(names, alone, has_head=False, is_encoded=of_s3, bucket=bucket, delimiter=delimiter)
+    found: list[str | None] = ["bucket", "key"] if of_s3 else ["key"]
+    if of_s3 and _VERSION.fullmatch(",".join(cells[2:])):  # for Batch Operations; an inventory has other facts there
+        found.append(VERSION_ID)
+    return CommaSeparated(names, found, has_head=False, is_encoded=of_s3, bucket=bucket, delimiter=delimiter)

@@ -45,6 +45,7 @@ KEYS = [
 ]
 ONE_LINE = [key for key in KEYS if "\n" not in key]
 LIST = "lists/keys"
+DATE = "2026-04-01T06:30:15.000Z"
 
 
 def holding(name: str, body: bytes) -> FakeS3:
@@ -133,6 +134,40 @@ def test_the_csv_of_export_gives_the_keys_and_the_versions_that_were_exported(na
     assert {line["etag"] for line in found} == {"=e"}
 
 
+VERSION = "3HL4kqCxf3vjVBH40Nrjfkd_2.x-RTE1"
+
+
+def test_versions_of_a_manifest_for_batch_operations_are_signed() -> None:
+    """It has no header; the job was refused for lack of versions, which it had."""
+    rows = [("a b.pdf", VERSION), ("a b.pdf", "null"), ("c.pdf", VERSION[::-1])]
+    s3 = holding("keys.csv", comma_separated([], *(["reports", quote_plus(key), version] for key, version in rows)))
+    assert versions_of(run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True))) == rows
+
+
+@pytest.mark.parametrize("third", ["7", "0123456789abcdef" * 2, DATE, "STANDARD", f"{VERSION},true"])
+def test_another_fact_after_the_key_is_taken_for_no_version(third: str) -> None:
+    """A data file of S3 Inventory begins with bucket and key, too."""
+    s3 = holding("keys.csv", f"reports,a.pdf,{third}\n".encode())
+    with pytest.raises(SourceRefusedError, match=r"no version of 'a.pdf', which version_ids needs"):
+        run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True))
+
+
+@pytest.mark.parametrize(
+    ("body", "reported"),
+    [
+        (f"reports,a.pdf,{VERSION}", {"versions_dropped"}),
+        ("key,VersionId\na.pdf,v1", {"versions_dropped"}),
+        ("key,VersionId,IsLatest\na.pdf,v1,true", set()),
+        ("key,size\na.pdf,7", set()),
+    ],
+)
+def test_versions_that_a_list_names_and_the_links_do_not_are_reported(body: str, reported: set[str]) -> None:
+    """The list means these versions: each link would give the latest one without a word."""
+    s3 = holding("keys.csv", body.encode())
+    outcome, _ = asyncio.run(Hops(s3).chain(job_of(keys_from="s3://reports/keys.csv"), itertools.cycle([2])))
+    assert set(outcome.checkpoint.counts.hindered) == reported
+
+
 def test_gzip_of_several_members_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Some writers of large files make such gzip."""
     monkeypatch.setattr(object_lines, "BLOCK", 17)
@@ -212,7 +247,6 @@ def test_refresh__differences_of_the_new_links_are_reported(url: str, bucket: st
 
 
 SCHEMA = "Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, LastModifiedDate, ETag, StorageClass"
-DATE = "2026-04-01T06:30:15.000Z"
 
 
 def report(rows: Sequence[Sequence[object]], **changes: Any) -> FakeS3:
