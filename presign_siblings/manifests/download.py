@@ -134,7 +134,6 @@ class Download:
         self.so_far.passed += entry.size or 0
         if isinstance(got, Got):
             self.so_far.fetched += 1
-            self.so_far.size += got.came
         else:
             self.so_far.kept += 1
         self.so_far.changed += got is not None and entry.differs(got.size, got.etag)
@@ -184,7 +183,7 @@ class Download:
 
     @contextmanager
     def _reporting(self) -> Iterator[Callable[[int], None]]:
-        """Report the bytes of one file while it is under way."""
+        """Count the bytes of one try at a file, which may be one of several, and report them under way."""
         came = reported = 0
 
         def count(more: int) -> None:
@@ -199,9 +198,9 @@ class Download:
         try:
             yield count
         finally:
-            if reported:
-                with self.lock:
-                    self.so_far.under_way -= reported
+            with self.lock:
+                self.so_far.under_way -= reported
+                self.so_far.size += came
 
     def _written(self, entry: Entry, place: Place, slots: Slots) -> Steps[Got]:
         """Fetch an object beside its place; partial bytes stay for the next try only after a broken connection."""

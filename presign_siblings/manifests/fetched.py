@@ -31,12 +31,10 @@ class Got(ObjectFacts):
 
     :param md5:    MD5 of the bytes; empty where it was not computed.
     :param agrees: Whether the bytes have the checksums of the headers; ``None`` where the headers have none.
-    :param came:   Bytes that came now: fewer than the size where an earlier try had fetched the others.
     """
 
     md5: str
     agrees: bool | None
-    came: int = 0
 
     @property
     def is_proven(self) -> bool | None:

@@ -111,15 +111,14 @@ class Fetcher:
                 others = parts.Parts(at, sink.tail or facts.size, part, sink.note_ends, slots)
                 came, rest = self._head(answer, checksums, sink, others), others.rest
             else:
-                others, came = None, self._take(answer, checksums, sink)
+                came = self._take(answer, checksums, sink)
                 rest = facts.size if sink is None or sink.tail is None else sink.tail
             there = at + came + facts.size - rest
             if sink is not None and rest < facts.size and checksums.are_any:
                 sink.read(rest, facts.size, checksums.update)
         if size_of(answer, at) is not None and there != facts.size:
             raise FetchError(f"{there:,} of {plural(facts.size, 'byte')} came", code=CUT, passing=True)
-        came += 0 if others is None else others.came
-        return Got(there, facts.etag, facts.is_md5, checksums.md5, checksums.agree(), came)
+        return Got(there, facts.etag, facts.is_md5, checksums.md5, checksums.agree())
 
     def _is_large(self, answer: Answer, facts: ObjectFacts, sink: Sink) -> bool:
         """Whether other connections are to bring parts of an object: its length and its ETag are known."""

@@ -80,7 +80,6 @@ class Parts:
         self._threads, self._lock = list[Thread](), Lock()
         self._knows_ranges = self._is_over = False
         self._error: Exception | None = None
-        self.came = 0
 
     def room(self, count: int) -> int:
         """Return how many of the next bytes the first connection is to write."""
@@ -175,7 +174,6 @@ class Parts:
 
     def _take(self, first: int, end: int) -> None:
         with self._lock:
-            self.came += end - first
             self._ended[end] = first
             while self._tail in self._ended:
                 self._tail = self._ended.pop(self._tail)

@@ -101,7 +101,7 @@ def test_a_connection_that_breaks_every_few_megabytes_brings_the_whole_file(
     """Only tries that begin no further on than the last count as failures; the fourth was the end."""
     monkeypatch.setattr(attempts, "FIRST_WAIT_SECONDS", 0.0)
     with raw(*breaking(LARGE, 16)) as url:
-        download(tmp_path, {"a.pdf": url})
+        assert download(tmp_path, {"a.pdf": url})["bytes"] == len(LARGE), "not those of the last try alone"
     assert files(tmp_path) == {"a.pdf": LARGE}
 
 
