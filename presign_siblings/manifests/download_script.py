@@ -29,6 +29,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 MARK = "#: "  # begins each line of the list
 END = "#. "  # begins the line after the list
 PIECE = 1 << 18
+SPARE = 15  # bytes of a name, for the endings of unfinished files
 TRIES = 4
 CONNECT_SECONDS = 10
 ANSWERED = []  # the IP version of the last connection that was made
@@ -382,13 +383,36 @@ def folds(folder):
     return found
 
 
+def longest(folder):
+    """Return how many bytes a name may have: 143 under eCryptfs, as on an encrypted share of Synology."""
+    try:
+        found = os.pathconf(folder, "PC_NAME_MAX") if hasattr(os, "pathconf") else 0
+    except OSError:
+        found = 0
+    return found if 100 <= found < 255 else 255
+
+
+def shortened(name, written, most):
+    """Return a name that the file system takes: the one that the command ``download`` gives this part of a key."""
+    mark = "%d" if name.endswith("%d") else ""  # of a folder
+    name = name[: len(name) - len(mark)]
+    if len(name.encode()) <= most:
+        return name + mark
+    stem, ending = os.path.splitext(name)
+    if len(ending.encode()) > 16:
+        stem, ending = name, ""
+    stem = re.sub("%[0-9A-F]?$", "", stem.encode()[: min(150, most - 50)].decode("utf-8", "ignore"))
+    return "%s%%~%s%s%s" % (stem, hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()[:32], ending, mark)
+
+
 def places(items, folder, folding):
     """Yield each item with its path; where the file system folds names, no two are equal."""
-    root, taken = os.path.abspath(folder), {}
+    root, taken, most = os.path.abspath(folder), {}, longest(folder) - SPARE
     if os.name == "nt":  # names longer than 260 characters
         root = "\\\\?\\" + ("UNC" + root[1:] if root.startswith("\\\\") else root)
     for item in items:
-        segments = item["name"].split("/")
+        parts = zip(item["name"].split("/"), item["key"].split("/"))
+        segments = [shortened(name, written, most) for name, written in parts]
         if folding:
             lower = unicodedata.normalize("NFC", item["name"]).casefold()
             taken[lower] = taken.get(lower, 0) + 1

@@ -26,6 +26,7 @@ from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.safe_folder import Folder
+from processor.page import Names
 from tests.web import Answer, Web, breaking, raw, serving
 
 if TYPE_CHECKING:
@@ -438,7 +439,7 @@ def test_a_file_that_never_gets_its_name_is_reported_and_not_fetched_again(
 
 def test_names_that_are_equal_on_a_mac_stay_apart() -> None:
     """It ignores case, and how an accent is composed: one of two files was lost."""
-    items = [{"name": name} for name in ("e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")]
+    items = [{"name": name, "key": name} for name in ("e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")]
     found = [path for _, path in SCRIPT.places(items, "/files", True)]
     assert found == ["/files/e\u0301.pdf", "/files/\u00c9%~2.pdf", "/files/\u00e9%~3.pdf"]
 
@@ -451,7 +452,7 @@ def test_windows_accepts_long_paths_on_a_disk_and_on_a_share(
 ) -> None:
     """Of more than 260 characters; on a share such files failed."""
     monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath))
-    ((_, path),) = SCRIPT.places([{"name": "a/b.pdf"}], folder, False)
+    ((_, path),) = SCRIPT.places([{"name": "a/b.pdf", "key": "a/b.pdf"}], folder, False)
     assert path == root + "a\\b.pdf"
 
 
@@ -468,6 +469,29 @@ def test_a_window_that_a_double_click_opened_waits_before_it_closes(monkeypatch:
     assert not clicked("nt", PROMPT="$P$G")  # typed at cmd
     assert not clicked("nt", "files")
     assert not clicked("posix")
+
+
+def test_names_are_as_short_as_the_file_system_demands(
+    tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that the command download would give: an encrypted share takes 143 bytes."""
+    monkeypatch.setattr(os, "pathconf", lambda *_: 143)
+    long = [
+        "\u5831" * 50,
+        "\u5831" * 50 + "/\u66f8.pdf",
+        f"{'a?' * 60}.pdf",
+        f"b.{'c' * 130}",
+        f"{'d' * 300}.pdf",
+        "e.pdf",
+    ]
+    keys, names = sorted(long), Names(longest=143)
+    expected = {"/".join(names.path(key)) for key in keys}
+    command(tmp_path, [Entry(key, web.serve(f"/{at}", Answer(b"%PDF"))) for at, key in enumerate(keys)])
+    script, progress = str(tmp_path / "download.py"), SCRIPT.Progress(show=False)
+    SCRIPT.work(SCRIPT.places(SCRIPT.listed(script, None), str(tmp_path / "to"), folding=False), 2, progress)
+    found = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "to").as_posix() for path in found} == expected
+    assert max(len(part.encode()) for name in expected for part in name.split("/")) <= 128
 
 
 def test_md5s_are_compared_under_fips_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
