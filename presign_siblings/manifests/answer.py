@@ -14,6 +14,7 @@ MAX_LINES = 200
 MOST_DIGITS = 18  # of a number of bytes: no store sends more
 ENDLESS = "the head of the answer does not end"
 NO_HTTP = "the answer is not HTTP"
+NO_LENGTH = "the answer's length is no number of bytes"
 _NO_BODY = frozenset({204, 304})
 
 
@@ -56,6 +57,21 @@ def read_head(head: str) -> tuple[int, dict[str, str]]:
     return status, headers
 
 
+def _length(headers: dict[str, str]) -> int | None:
+    """
+    Return the bytes of a body; the same number several times counts once, anything else ends nowhere (RFC 9112, 6.3).
+
+    :raises BrokenError: The length is no number.
+    """
+    text = headers.get("content-length")
+    if text is None:
+        return None
+    found = {number(each.strip()) for each in text.split(",")}
+    if len(found) > 1 or None in found:
+        raise BrokenError(NO_LENGTH)
+    return found.pop()
+
+
 class Answer:
     """
     An answer, whose body is still to be read.
@@ -68,7 +84,7 @@ class Answer:
     def __init__(self, connection: Connection, status: int, headers: dict[str, str]) -> None:
         self._connection, self.status, self.headers = connection, status, headers
         self._chunked = "chunked" in headers.get("transfer-encoding", "").lower()
-        self.length = None if self._chunked else number(headers.get("content-length", ""))
+        self.length = None if self._chunked else _length(headers)
         self._left = 0 if status in _NO_BODY else self.length
         self.is_here = self._left is not None and self._left <= connection.unread
 

@@ -100,7 +100,7 @@ class Connection:
         """
         Wait for the head of the answer.
 
-        :raises BrokenError: The connection broke, or nothing came in time.
+        :raises BrokenError: The connection broke, nothing came in time, or no end of the answer is known.
         """
         while not self.has_come():
             try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -205,7 +207,7 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
         b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 4\r\n\r\n%PDF",
         OK + b"connection:close\r\ncontent-length: 4\r\n\r\n%PDF",
         OK + b"X-Policy: a;\r\n b\r\n\tc: d\r\ncontent-length: 4\r\n\r\n%PDF",
-        *(OK + b"Content-Length: %s\r\n\r\n%%PDF" % length for length in (b"9" * 5000, b"-4", b"\xb2", b"many")),
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + b"Content-Length: 4\r\n\r\n%PDF",
         OK + b"Content-Range: bytes 0-3/%s\r\nContent-Length: 4\r\n\r\n%%PDF" % (b"9" * 5000),
         OK + b"Content-Range: bytes 0-3/\xb2\r\nContent-Length: 4\r\n\r\n%PDF",
         OK + b"Content-Length: 5\r\nContent-Length: 4\r\n\r\n%PDF",
@@ -217,6 +219,21 @@ def test_a_response_is_read_however_its_end_is_marked(answer: bytes) -> None:
     with raw((answer,), (answer,)) as url, Fetcher() as fetcher:
         assert fetcher.get(url).size == 4
         assert fetcher.get(url).md5 == MD5
+
+
+def test_a_length_that_is_given_twice_ends_the_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As proxies join two equal headers, on a connection that stays open: each file took four minutes, and failed."""
+    monkeypatch.setenv("S3_READ_TIMEOUT", "5")
+
+    def serve() -> None:
+        with server.accept()[0] as connection:
+            while connection.recv(1 << 16):
+                connection.sendall(OK + b"Content-Length: 4, 4\r\n\r\n%PDF")
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool, Fetcher() as fetcher:
+        pool.submit(serve)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a"
+        assert [fetcher.get(url).size for _ in range(2)] == [4, 4]
 
 
 UNPROVEN = b'HTTP/1.0 200 OK\r\nETag: "abc-2"\r\n\r\n'
@@ -283,6 +300,7 @@ def test_a_page_that_did_not_come_from_a_store_is_not_an_object(
         OK + b"Content-Length: 9\r\n\r\n%PDF",
         CHUNKED + b"9\r\n%PDF",
         CHUNKED + b"zz\r\n%PDF",
+        *(OK + b"Content-Length: %s\r\n\r\n%%PDF" % each for each in (b"9" * 5000, b"-4", b"\xb2", b"many", b"4, 5")),
     ],
     ids=[
         "nothing",
@@ -294,6 +312,7 @@ def test_a_page_that_did_not_come_from_a_store_is_not_an_object(
         "too short",
         "a chunk too short",
         "a chunk without a size",
+        *("too many digits", "a sign", "another script's digit", "a word", "two lengths"),
     ],
 )
 def test_a_malformed_or_truncated_response_is_a_failure_that_may_pass(answer: bytes) -> None:
