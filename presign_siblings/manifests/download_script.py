@@ -68,6 +68,14 @@ def report(text):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or Python fails again at exit
 
 
+class Answer(http.client.HTTPResponse):
+    """An answer after those that only inform, such as 103 Early Hints: ``http.client`` skips 100 alone."""
+
+    def _read_status(self):
+        version, status, reason = super()._read_status()
+        return version, 100 if 101 < status < 200 else status, reason
+
+
 class Progress:
     """What the person sees, and when to give up."""
 
@@ -200,6 +208,7 @@ def connect_like_browsers():
     trusted.verify_flags &= ~ssl.VERIFY_X509_STRICT  # Python 3.13 refuses the certificates of many inspecting proxies
     urllib.request.install_opener(urllib.request.build_opener(urllib.request.HTTPSHandler(context=trusted)))
     socket.create_connection = dialled
+    http.client.HTTPConnection.response_class = Answer
 
 
 def md5():

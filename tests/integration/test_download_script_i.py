@@ -307,6 +307,13 @@ def test_a_response_in_chunks_is_read_whole(tmp_path: Path, etag: bytes, length:
             assert (tmp_path / "files" / "a.pdf").read_bytes() == b"%PDF-1"
 
 
+def test_a_response_after_early_hints_is_read(tmp_path: Path) -> None:
+    """Python's http.client skips 100 Continue alone; each file failed."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    with raw_server(hints + OF_S3 + b'ETag: "abc-2"\r\nContent-Length: 4\r\n\r\n%PDF') as url:
+        assert "1 fetched" in run(tmp_path, [Entry("a.pdf", f"{url}/a")]).stderr
+
+
 def test_a_response_without_an_end_is_compared_with_the_listed_size(tmp_path: Path) -> None:
     """A proxy with HTTP/1.0 whose connection breaks; it passed as whole where the ETag is no checksum."""
     with raw_server(b'HTTP/1.0 200 OK\r\nETag: "abc-2"\r\n\r\n%PD') as url:
