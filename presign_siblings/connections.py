@@ -17,7 +17,7 @@ from presign_siblings.errors import CommandError, WrongUseError
 from presign_siblings.session import credentials, no_credentials, session
 from presign_siblings.words import unspoken
 from processor.answers import check_answers
-from processor.aws import apply_settings, name_endpoint, s3_settings
+from processor.aws import apply_settings, configured_endpoint, name_endpoint, s3_settings
 from processor.causes import place, plain
 from processor.job import DeploymentSettings
 
@@ -60,6 +60,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     """
     Make a client; profile, region and endpoint come from the environment.
 
+    :raises InvalidEventError: The endpoint of S3 is not a URL, or a variable breaks its rule.
     :raises WrongUseError: The endpoint is not a URL, a setting is not valid, the CA bundle does not exist, or the
                            proxy is not an HTTP proxy.
     :raises CommandError: The credentials cannot be read.
@@ -70,7 +71,7 @@ def client(service: str) -> Any:  # noqa: ANN401 - a client of any service
     if service == "s3":
         if not isinstance(session().get_scoped_config().get("s3", {}), dict):
             raise WrongUseError("~/.aws/config: the profile's settings of s3 are indented lines after 's3 ='")
-        config = Config(**s3_settings(session(), settings.reach, "auto"))
+        config = Config(**s3_settings(session(), settings.reach, configured_endpoint(session())))
     try:
         made: Any = session().create_client(service, config=config)
     except ValueError as error:

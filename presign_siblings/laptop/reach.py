@@ -51,7 +51,7 @@ def deployment(
 
 def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     """
-    Return the endpoint of S3, or ``None`` for AWS's own public one.
+    Return the endpoint of S3, or ``None`` for one of AWS's own.
 
     :raises InvalidEventError: The bucket is none that a job lists: the SDK has its own words for some of these.
     :raises WrongUseError: The bucket is in another region: S3 would refuse the URLs.
@@ -70,5 +70,4 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
     region = headers.get("x-amz-bucket-region", own)
     if region != own:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
-    # An interface endpoint of a VPC: the path style, as boto3 and url have there.
-    return endpoint("the endpoint of S3", url) if ".vpce." in host else None
+    return None

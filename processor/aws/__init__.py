@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from processor.at_first_use import at_first_use
-from processor.aws.client_config import s3_settings
+from processor.aws.client_config import configured_endpoint, s3_settings
 from processor.aws.credentials import role_credentials, secret_credentials, secret_text
 from processor.aws.every_request import apply_settings, name_endpoint
 from processor.aws.service_models import SERVICE_MODELS
@@ -26,6 +26,7 @@ __all__ = [
     "SharedCredentials",
     "SigningCredentials",
     "apply_settings",
+    "configured_endpoint",
     "credentials_end",
     "frozen",
     "is_of_role",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from processor.job import Reach, endpoint
@@ -16,7 +17,7 @@ _STYLES = frozenset({"path", "virtual"})
 
 def configured_endpoint(session: Session) -> str | None:
     """
-    Return the endpoint of S3 that the profile in a config file names; those of the environment are settings.
+    Return the endpoint of S3 that the environment names, or the profile in a config file, in the SDK's order.
 
     :raises InvalidEventError: It is not written as a URL.
     """
@@ -24,23 +25,29 @@ def configured_endpoint(session: Session) -> str | None:
         return None
     profile = session.get_scoped_config()
     services = session.full_config.get("services", {}).get(profile.get("services"), {})
-    found: str | None = services.get("s3", {}).get("endpoint_url") or profile.get("endpoint_url")
-    return endpoint("endpoint_url", found) if found else None
+    found: str | None = (
+        os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or services.get("s3", {}).get("endpoint_url")
+        or profile.get("endpoint_url")
+    )
+    return endpoint("the endpoint of S3", found) if found else None
 
 
-def s3_settings(session: Session, reach: Reach, otherwise: str) -> dict[str, Any]:
+def s3_settings(session: Session, reach: Reach, endpoint_url: str | None) -> dict[str, Any]:
     """
     Return the arguments of a ``Config`` that say how S3 is reached.
 
     SigV4 and the regional address are stated, because botocore's default still presigns SigV2 on the global host in old
     regions. A GetObject that asks for a checksum is refused by Backblaze B2.
 
-    :param session:   Its profile may say ``s3.addressing_style``.
-    :param otherwise: Style where neither setting nor profile names one.
+    :param session:      Its profile may say ``s3.addressing_style``.
+    :param endpoint_url: An endpoint, also one of AWS's own, takes the path style unless a setting or the profile says
+                         otherwise, as in boto3 and the AWS CLI.
     """
     configured = session.get_scoped_config().get("s3") or {}
     chosen = configured.get("addressing_style") if isinstance(configured, dict) else None
-    style = reach.style or (chosen if chosen in _STYLES else otherwise)
+    style = reach.style or (chosen if chosen in _STYLES else "path" if endpoint_url else "virtual")
     return {
         "signature_version": "s3v4",
         "s3": {"addressing_style": style, "us_east_1_regional_endpoint": "regional"},

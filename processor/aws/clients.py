@@ -44,7 +44,7 @@ async def open_s3(
     """
     Open an S3 client; yield the client with the secret key that it signs with now.
 
-    :param endpoint_url: A custom endpoint; ``None``: the one of a config file, or AWS.
+    :param endpoint_url: A custom endpoint; ``None``: the one of the environment or of a config file, or AWS.
     :param concurrency:  List requests, and as many part uploads, under way at once.
     :param signing:      Credentials to use in place of the function's own.
     :param reach:        How requests are sent.
@@ -59,8 +59,7 @@ async def open_s3(
     config = AioConfig(
         http_session_cls=HttpSession,
         retries={"mode": "standard", "total_max_attempts": MAX_ATTEMPTS},
-        # A custom endpoint takes the path style, unless a setting says otherwise.
-        **s3_settings(core, reach, "path" if endpoint_url else "virtual"),
+        **s3_settings(core, reach, endpoint_url),
         max_pool_connections=2 * concurrency + 2,
         # Bodies are signed with their SHA-256, which S3 verifies; an additional CRC would prove nothing more.
         request_checksum_calculation="when_required",

@@ -28,7 +28,7 @@ class Reach:
     How requests to S3 are sent.
 
     :param style:        Where the bucket's name is: ``path`` or ``virtual``; ``None``: as the profile says, and without
-                         that in the host name on AWS and in the path on every other endpoint.
+                         that in the path where an endpoint is named and in the host name where none is.
     :param read_seconds: Longest wait for the next bytes of an answer, or until the server takes the next of a body.
     """
 

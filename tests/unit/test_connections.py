@@ -31,6 +31,7 @@ from presign_siblings.manifests.network import proxy_of
 from presign_siblings.session import forget_session
 from processor.aws import SharedCredentials, open_s3
 from processor.causes import place, why
+from processor.errors import InvalidEventError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -357,8 +358,11 @@ def test_a_missing_or_invalid_bundle_is_reported(tmp_path: Path, monkeypatch: py
 def test_an_invalid_endpoint_is_refused_wherever_it_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3 would end with a traceback."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
-    with environment.aws_environment(), pytest.raises(WrongUseError, match="http://host:port"):
-        connections.client("s3")
+    with environment.aws_environment():
+        with pytest.raises(InvalidEventError, match="the endpoint of S3.*http://host:port"):
+            connections.client("s3")
+        with pytest.raises(WrongUseError, match="http://host:port"):
+            connections.client("lambda")
 
 
 @pytest.mark.parametrize(("endpoint", "hosts"), [(None, "reports.s3."), ("http://store.example", "reports.store")])
@@ -376,6 +380,34 @@ def test_the_profiles_style_is_obeyed(
     assert asyncio.run(url()).partition("://")[2].startswith(hosts)
     monkeypatch.setenv("S3_ADDRESSING_STYLE", "path")
     assert "/reports/a?" in asyncio.run(url())
+
+
+OF_VPC = "https://bucket.vpce-1a2b3c4d-5e6f.s3.eu-west-1.vpce.amazonaws.com"
+READERS = "arn:aws:s3:eu-west-1:123456789012:accesspoint/readers"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bucket", "expected"),
+    [
+        (None, "reports", "https://reports.s3.eu-west-1.amazonaws.com/a"),
+        (None, "my.reports", "https://s3.eu-west-1.amazonaws.com/my.reports/a"),
+        ("https://s3.eu-west-1.amazonaws.com", "reports", "https://s3.eu-west-1.amazonaws.com/reports/a"),
+        ("https://s3.eu-west-1.amazonaws.com", READERS, "https://readers-123456789012.s3.eu-west-1.amazonaws.com/a"),
+        (OF_VPC, "reports", f"{OF_VPC}/reports/a"),
+        ("http://store.example", "reports", "http://store.example/reports/a"),
+    ],
+)
+def test_all_clients_put_the_bucket_in_the_same_place(endpoint: str | None, bucket: str, expected: str) -> None:
+    """As boto3, but never on S3's global host: ``url`` and ``run`` gave other links for one key."""
+    asked: dict[str, Any] = {"Params": {"Bucket": bucket, "Key": "a"}}
+
+    async def of_run() -> str:
+        async with open_s3(None, 1) as (client, _):
+            return str(await client.generate_presigned_url("get_object", **asked))
+
+    with environment.aws_environment(region="eu-west-1", endpoint_url=endpoint):
+        of_url = connections.client("s3").generate_presigned_url("get_object", **asked)
+        assert [url.partition("?")[0] for url in (of_url, asyncio.run(of_run()))] == [expected, expected]
 
 
 def test_a_clients_payer_and_timeout_are_those_of_the_options() -> None:
