@@ -42,18 +42,20 @@ def aws_environment(
     Put the options into the environment, where every client, the pipeline's too, finds them.
 
     As in the AWS CLI, ``--profile`` overrides credentials in the environment, and ``AWS_REGION`` overrides
-    ``AWS_DEFAULT_REGION``; boto3 itself reads only the latter. Blanks and line ends around a value are removed:
-    pipelines leave them there, and S3 refuses a signature by a secret with a line end. An empty setting, such as a
-    pipeline's unset variable, counts as absent.
+    ``AWS_DEFAULT_REGION``; boto3 itself reads only the latter. Blanks and line ends around a value, or a proxy's, are
+    removed: pipelines leave them there, and S3 refuses a signature by a secret with a line end. An empty setting, such
+    as a pipeline's unset variable, counts as absent.
 
     :raises InvalidEventError: The endpoint is not a URL.
     """
     endpoints = {name for name in os.environ if name.startswith(SERVICE_ENDPOINT)} - OF_CREDENTIALS
     touched = {*CREDENTIALS, *SETTINGS, *endpoints, IGNORE_ENDPOINTS, OTHER_PROFILE, OTHER_BUNDLE, CHOSEN_PROFILE}
-    before = {name: os.environ.get(name) for name in touched}
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    before = {name: os.environ.get(name) for name in (*touched, *proxies)}
     for name in (*CREDENTIALS, *SETTINGS, OTHER_PROFILE, OTHER_BUNDLE):
         if stripped := os.environ.pop(name, "").strip():
             os.environ[name] = stripped
+    os.environ.update({name: os.environ[name].strip() for name in proxies})  # an empty https_proxy means none
     region = region or os.environ.get("AWS_REGION", "").strip()
     seconds = None if read_timeout is None else f"{read_timeout:g}"
     if profile:

@@ -9,6 +9,7 @@ import pytest
 
 from presign_siblings import connections, session
 from presign_siblings.cli import environment
+from presign_siblings.manifests.network import proxy_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +80,20 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         made = connections.client("s3")
         assert (made.meta.region_name, made._endpoint.http_session._verify) == ("ap-south-1", True)
     assert os.environ["REQUESTS_CA_BUNDLE"] == ""
+
+
+def test_blanks_around_a_proxy_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy whose variable ended with a line end was no HTTP proxy; an empty small name still means none."""
+    written, url = " http://proxy.example:3128\r\n", "https://reports.example/a"
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", written)
+    with environment.aws_environment():
+        assert proxy_of(url) == "http://proxy.example:3128"
+        connections.check_proxy(url)
+    assert os.environ["HTTPS_PROXY"] == written
+    monkeypatch.setenv("https_proxy", " ")
+    with environment.aws_environment():
+        assert proxy_of(url) is None
 
 
 @pytest.mark.usefixtures("settings")
