@@ -19,16 +19,14 @@ DOCS := .venv-docs/.installed-$(call key,docs)
 TOOLS := .venv-tools/.installed-$(call key,tools)
 
 define make_venv
-	@requirements/install --anew $(2) requirements/$(1).txt "$(PYTHON)" "$(3)"
-	@touch $@
+	@requirements/install --anew $(2) requirements/$(1).txt "$(PYTHON)" "$(3)" $@
 endef
 
 $(RUN):
 	$(call make_venv,run,.venv,the package and what it needs)
 
 $(DEV): $(RUN)
-	@requirements/install .venv requirements/dev.txt "$(PYTHON)" "those and the tools for tests and benchmarks"
-	@touch $@
+	@requirements/install .venv requirements/dev.txt "$(PYTHON)" "those and the tools for tests and benchmarks" $@
 
 $(EMULATOR):
 	$(call make_venv,emulator,.venv-emulator,the embedded AWS)
@@ -51,8 +49,7 @@ SOSW3_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(HOME)/
 SOSW3 := $(if $(SOSW3_PYTHON),.venv-sosw3/.installed-$(call key,sosw3))
 
 .venv-sosw3/.installed-%:
-	@requirements/install --anew .venv-sosw3 requirements/sosw3.txt "$(SOSW3_PYTHON)" "sosw 3, and what its tests need"
-	@touch $@
+	@requirements/install --anew .venv-sosw3 requirements/sosw3.txt "$(SOSW3_PYTHON)" "sosw 3, and what its tests need" $@
 
 .PHONY: install
 install: $(DEV) $(EMULATOR) $(SWIFT)  ## make the environments for tests, from locks with hashes

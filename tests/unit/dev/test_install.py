@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -26,7 +27,15 @@ def test_an_unsuitable_python_is_reported_in_one_sentence(tmp_path: Path, script
         python.write_text(f"#!/bin/sh\n{script}\n")
         python.chmod(0o755)
     folder = REPOSITORY / "requirements"
-    command: list[str | Path] = [folder / "install", "--anew", venv, folder / "run.txt", python, "a test"]
+    command: list[str | Path] = [
+        folder / "install",
+        "--anew",
+        venv,
+        folder / "run.txt",
+        python,
+        "a test",
+        venv / "made",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1
@@ -43,6 +52,19 @@ def test_pips_setting_to_install_for_the_user_is_overruled(setting: str, tmp_pat
     config.write_text("[install]\nuser = true\n" if setting == "file" else "")
     theirs = {"PIP_CONFIG_FILE": str(config)} | ({"PIP_USER": "1"} if setting == "environment" else {})
     command: list[str | Path] = [REPOSITORY / "requirements" / "install", "--anew", tmp_path / "venv", lock]
-    command += [sys.executable, "a test"]
+    command += [sys.executable, "a test", tmp_path / "venv" / "made"]
     done = subprocess.run(command, env=os.environ | theirs, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="macOS has no flock")
+def test_two_calls_at_once_make_one_environment(tmp_path: Path) -> None:
+    """Each removed what the other had made, and both failed."""
+    lock = tmp_path / "lock.txt"
+    lock.write_text("# nothing==0\n")
+    command: list[str | Path] = [REPOSITORY / "requirements" / "install", "--anew", tmp_path / "venv", lock]
+    command += [sys.executable, "a test", tmp_path / "venv" / "made"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [each.communicate(timeout=100) for each in both]
+    assert [each.returncode for each in both] == [0, 0], said
+    assert "".join(out for out, _ in said).count("installing") == 1
