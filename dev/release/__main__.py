@@ -46,8 +46,10 @@ def release(to: Path) -> list[Path]:
     Write the files of a release, and return them.
 
     :param to: The folder; files of these names in it are replaced.
-    :raises ReleaseError: The checkout has changes that no commit holds, or a tool failed.
+    :raises ReleaseError: There is no commit, or the checkout has changes that no commit holds, or a tool failed.
     """
+    if not (REPOSITORY / ".git").exists():
+        raise ReleaseError("a release is made from a commit, and this folder is no clone: get it by git clone")
     if changed := _git("status", "--porcelain"):
         raise ReleaseError(f"the checkout has changes that no commit holds:\n{changed}")
     named, made_at = _git("log", "-1", "--format=%H %cs"), int(_git("log", "-1", "--format=%ct"))
