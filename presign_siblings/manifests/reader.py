@@ -5,22 +5,18 @@ from __future__ import annotations
 import io
 import sys
 from contextlib import contextmanager
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
-from presign_siblings.manifests.entry import MAX_LINE, Entry, is_signed
+from presign_siblings.manifests.entry import MAX_LINE, Entry
 from presign_siblings.manifests.location import STDIN, S3Place, shown
-from presign_siblings.words import unspoken
-from processor.causes import NETWORK, place, why
+from processor.causes import why
 from processor.errors import error_code
 from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from http.client import HTTPResponse
-    from urllib.error import HTTPError
 
     from types_boto3_s3 import S3Client
     from types_boto3_s3.type_defs import GetObjectOutputTypeDef
@@ -86,8 +82,10 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
     else:
         from http.client import HTTPException  # noqa: PLC0415 - as below
 
+        from presign_siblings.manifests import web  # noqa: PLC0415 - urllib, which a local file need not wait for
+
         try:
-            with _response(place) as response:
+            with web.response(place) as response:
                 yield Counted(response, response.length)
         except HTTPException:
             raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not HTTP") from None
@@ -108,46 +106,6 @@ def _object(place: S3Place, client: S3Client) -> GetObjectOutputTypeDef:
     except ClientError as error:
         kind = NotFoundError if error_code(error) in _GONE else CommandError
         raise kind(f"cannot read {place}: {why(error)}") from error
-
-
-def _response(url: str) -> HTTPResponse:
-    import urllib.error  # noqa: PLC0415 - as below
-    import urllib.request  # noqa: PLC0415 - as below
-    from http.client import InvalidURL  # noqa: PLC0415 - as below
-
-    from presign_siblings.certificates import tls  # noqa: PLC0415 - as above
-    from presign_siblings.manifests.network import proxies, proxy_of, read_seconds  # noqa: PLC0415 - as above
-
-    through = urllib.request.ProxyHandler(proxies()), urllib.request.HTTPSHandler(context=tls())
-    try:
-        if (reason := unspoken(proxy_of(url))) is not None:
-            raise CommandError(f"cannot read {shown(url)}: {reason}")
-        answer: HTTPResponse = urllib.request.build_opener(*through).open(url, timeout=read_seconds())
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            kind = NotFoundError if refusal.code == HTTPStatus.NOT_FOUND else CommandError
-            raise kind(f"{shown(url)} answered {_told(url, refusal)}") from None
-    except urllib.error.URLError as error:
-        reason = why(error).replace(NETWORK, "check the URL and the network")  # no endpoint is involved
-        by = "" if (proxy := proxy_of(url)) is None else f" through the proxy {place(proxy)}"
-        raise CommandError(f"cannot read {shown(url)}{by}: {reason}") from None
-    except (InvalidURL, ValueError):
-        raise WrongUseError(
-            f"{shown(url)!r} is not a URL that can be asked for: is it whole, and on one line?"
-        ) from None
-    return answer
-
-
-def _told(url: str, answer: HTTPError) -> str:
-    """Return what a store answers in place of a manifest: its code and words, and what may help."""
-    from presign_siblings.manifests.refusals import READ_BYTES, refusal  # noqa: PLC0415 - mostly not needed
-
-    if "X-Amz-" in url and not is_signed(url.partition("?")[2]):
-        return f"{answer.code}; the URL has no signature: in quotes, or the shell cuts it at its first &"
-    headers = {name.lower(): value for name, value in answer.headers.items()}
-    told = refusal(answer.code, headers, answer.read(READ_BYTES))
-    is_bare = told.message == f"HTTP {HTTPStatus.FORBIDDEN:d}"
-    return told.message + "; a presigned URL dies with its expiry or its session" * is_bare
 
 
 def lines(stream: Counted) -> Iterator[bytes]:

@@ -74,7 +74,7 @@ class Origin:
         proxy, made = self._proxy, None
         try:
             to = urlsplit(f"//{self.host}") if proxy is None else proxy
-            made = _dialled(to.hostname or "", to.port or PORTS[to.scheme or self.scheme])
+            made = dialled(to.hostname or "", to.port or PORTS[to.scheme or self.scheme])
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             refused = self._tunnel(made, proxy) if proxy is not None and self.scheme == "https" else None
         except (OSError, ValueError) as error:
@@ -119,7 +119,7 @@ class Origin:
         return _head(lines)
 
 
-def _dialled(host: str, port: int) -> socket.socket:
+def dialled(host: str, port: int) -> socket.socket:
     """
     Connect to one of a host's addresses: IPv6 and IPv4 take turns, first the one that answered last.
 

@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from typing import TYPE_CHECKING, Any
 
@@ -261,6 +262,16 @@ def test_addresses_that_lead_nowhere_are_asked_once(asked: list[int]) -> None:
     assert asked == [socket.AF_INET6, socket.AF_INET, socket.AF_INET]
 
 
+def test_a_manifest_asks_addresses_that_lead_nowhere_as_links_do(asked: list[int]) -> None:
+    """A minute each, of eight, before its first line; the links in it knew better afterwards."""
+    with serving() as web:
+        url = web.serve("/m", Answer(b"")).replace("127.0.0.1", "reports.example")
+        for _ in range(2):
+            result = CliRunner().invoke(main, ["verify", "--allow-empty", url])
+            assert result.exit_code == 0, result.output
+    assert asked == [socket.AF_INET6, socket.AF_INET, socket.AF_INET]
+
+
 def test_the_script_asks_addresses_that_lead_nowhere_once(asked: list[int]) -> None:
     """A minute each, of eight, for each file."""
     script: Any = download_script  # it has no types
@@ -285,7 +296,8 @@ def test_a_companys_certificate_is_trusted_as_browsers_trust_it(
     monkeypatch.setattr(ssl, "create_default_context", strict)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
     monkeypatch.setattr(urllib.request, "_opener", None)
-    monkeypatch.setattr(socket, "create_connection", socket.create_connection)  # the script replaces both
+    monkeypatch.setattr(socket, "create_connection", socket.create_connection)  # the script replaces all three
+    monkeypatch.setattr(HTTPConnection, "response_class", HTTPConnection.response_class)
     script: Any = download_script
     script.connect_like_browsers()
     with secure(certificate) as web, Fetcher() as fetcher:
