@@ -31,7 +31,7 @@ def configured_endpoint(session: Session) -> str | None:
         or services.get("s3", {}).get("endpoint_url")
         or profile.get("endpoint_url")
     )
-    return endpoint("the endpoint of S3", found) if found else None
+    return endpoint("endpoint_url", found) if found else None
 
 
 def s3_settings(session: Session, reach: Reach, endpoint_url: str | None) -> dict[str, Any]:

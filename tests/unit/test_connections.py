@@ -359,7 +359,7 @@ def test_an_invalid_endpoint_is_refused_wherever_it_is_configured(monkeypatch: p
     """boto3 would end with a traceback."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "minio:9000")
     with environment.aws_environment():
-        with pytest.raises(InvalidEventError, match="the endpoint of S3.*http://host:port"):
+        with pytest.raises(InvalidEventError, match="endpoint_url.*http://host:port"):
             connections.client("s3")
         with pytest.raises(WrongUseError, match="http://host:port"):
             connections.client("lambda")
