@@ -42,5 +42,5 @@ class SharedCredentials(AioCredentials):
 
     @property
     def _expiry_time(self) -> datetime | None:
-        """When the credentials end, UTC, where that is known; read by ``credentials_end``."""
+        """When the credentials end, where that is known; read by ``credentials_end``."""
         return self._end

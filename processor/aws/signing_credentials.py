@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError
@@ -50,4 +51,5 @@ def credentials_end(client: S3Client, signing: SigningCredentials | None) -> dat
     if signing is not None:
         return signing.expires_at
     signer: Any = getattr(client, "_request_signer", None)
-    return getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
+    end: datetime | None = getattr(getattr(signer, "_credentials", None), "_expiry_time", None)
+    return None if end is None else end.astimezone(UTC)  # botocore keeps the offset that the source has written

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from botocore.exceptions import CredentialRetrievalError
 from botocore.parsers import ResponseParserError
 
-from processor.aws import credentials, frozen
+from processor.aws import credentials, credentials_end, frozen
 from processor.aws.signing_credentials import SigningCredentials
 
 
@@ -47,3 +48,12 @@ def test_an_answer_from_a_server_in_between_is_neither_a_secret_nor_a_role(monke
     )
     assert credentials.secret_text(secrets, "signer") == "True"
     assert credentials.role_credentials(roles, "arn").token == "True"
+
+
+def test_the_end_of_a_session_is_in_utc_whatever_offset_its_source_writes() -> None:
+    """saml2aws writes local time: with +02:00, a manifest promised its links for two hours more than they lived."""
+    found = SimpleNamespace(_expiry_time=datetime.fromisoformat("2026-04-01T14:00:00+02:00"))
+    client: Any = SimpleNamespace(_request_signer=SimpleNamespace(_credentials=found))
+    end = credentials_end(client, None)
+    assert end is not None
+    assert (end.tzinfo, end.hour) == (UTC, 12)
