@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, unquote_plus
 
-from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.job import SIZE, VERSION_ID
+from processor.listing.keys.columns import KEYS, MalformedError, columns, counts, entry_of
 from processor.listing.page_parser import is_url
 from processor.spreadsheet import unguarded
 
@@ -17,39 +18,10 @@ if TYPE_CHECKING:
 
     from processor.listing.facts import Row
 
-# Names of columns, in lower case: our own, S3's, those of S3 Inventory, and the one that Athena and Trino have.
-_COLUMNS = {
-    "key": "key",
-    "$path": "key",
-    "name": "key",
-    "bucket": "bucket",
-    "size": SIZE,
-    "etag": ETAG,
-    "e_tag": ETAG,
-    "last_modified": LAST_MODIFIED,
-    "lastmodified": LAST_MODIFIED,
-    "lastmodifieddate": LAST_MODIFIED,
-    "last_modified_date": LAST_MODIFIED,
-    "storage_class": STORAGE_CLASS,
-    "storageclass": STORAGE_CLASS,
-    "checksum_type": CHECKSUM_TYPE,
-    "versionid": VERSION_ID,
-    "version_id": VERSION_ID,
-    "islatest": "is_latest",
-    "is_latest": "is_latest",
-    "isdeletemarker": "is_delete_marker",
-    "is_delete_marker": "is_delete_marker",
-    "url": "url",
-    "expires_at": "expires_at",
-}
 NULL_VERSION = "null"  # of an object from before versioning: a report of S3 Inventory leaves the cell empty
 BOM = b"\xef\xbb\xbf"
 PLAIN = "write the list as UTF-8, one key a line (PowerShell: Out-File -Encoding utf8)"
 Found = tuple[str, "Row"]
-
-
-class MalformedError(Exception):
-    """A line does not have its form; the message says why, without the line's content, which may be a credential."""
 
 
 class Form(Protocol):
@@ -88,9 +60,14 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """A JSON object with ``key`` a line, as in a manifest, or a JSON string."""
+    """
+    A JSON object with ``key`` a line, as in a manifest or a listing of S3, or a JSON string.
+
+    :param bucket: The only bucket that objects may name.
+    """
 
     names: Sequence[str]
+    bucket: str | None = None
     quoted: bool = False
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
@@ -102,8 +79,10 @@ class JsonLines:
                 found = json.loads(line)
             except (ValueError, RecursionError):
                 raise MalformedError("is not JSON") from None
-            entry: Mapping[str, object] = found if isinstance(found, dict) else {"key": found}
-            key = entry.get("key", entry.get("Key"))
+            entry = entry_of(found, self.bucket) if isinstance(found, dict) else {"key": found}
+            if entry is None:
+                continue
+            key = entry.get("key")
             if not isinstance(key, str) or not key:
                 raise MalformedError("has no key")
             yield key, tuple(_fact(name, _value_of(entry, name)) for name in self.names)
@@ -138,16 +117,19 @@ class CommaSeparated:
                 continue
             row = [unguarded(cell) for cell in written] if self.is_guarded else written
             cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
-            if cells.get("is_latest", "true").lower() == "false" or cells.get("is_delete_marker", "").lower() == "true":
+            if self._is_head_again(cells, row) or not counts(cells, self.bucket):
                 continue
             key = cells.get("key", "")
             if not key:
                 raise MalformedError("has no key")
-            if self.bucket is not None and cells.get("bucket", self.bucket) != self.bucket:
-                raise MalformedError("names another bucket than the job")
             if not self.has_head and cells.get(VERSION_ID) == "":
                 cells[VERSION_ID] = NULL_VERSION
             yield self._decoded(key), tuple(_fact(name, _value_of(cells, name)) for name in self.names)
+
+    def _is_head_again(self, cells: Mapping[str, str], row: Sequence[str]) -> bool:
+        """Whether files were joined with their headers here; a key may be called key, but hardly key,size."""
+        may_be = self.has_head and len(cells) > 1 and cells.get("key", "").strip().lower() in KEYS
+        return may_be and columns(row) == self.columns
 
     def _decoded(self, key: str) -> str:
         if not self.is_encoded:
@@ -155,11 +137,6 @@ class CommaSeparated:
         if not is_url(key):
             raise MalformedError("has a key that is not URL-encoded: for plain keys, add the first line bucket,key")
         return unquote_plus(key, errors="surrogateescape")
-
-
-def columns(head: Sequence[str]) -> list[str | None]:
-    """Return what the columns of a header hold, by our names."""
-    return [_COLUMNS.get(name.strip().lower()) for name in head]
 
 
 def _unmarked(lines: Sequence[bytes], *, is_first: bool) -> Iterator[bytes]:

@@ -12,7 +12,8 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import SourceRefusedError, shown
-from processor.listing.keys.forms import CommaSeparated, columns
+from processor.listing.keys.columns import columns
+from processor.listing.keys.forms import CommaSeparated
 from processor.listing.keys.parquet import MISSING, ParquetRows
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from processor.errors import SourceRefusedError, shown
 from processor.hindrances import UNPINNED
 from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
 from processor.listing.keys import inventory
+from processor.listing.keys.columns import MalformedError
 from processor.listing.keys.earlier import lost
 from processor.listing.keys.files import Files
-from processor.listing.keys.forms import CommaSeparated, JsonLines, MalformedError
+from processor.listing.keys.forms import CommaSeparated, JsonLines
 from processor.listing.keys.object_lines import ObjectLines
 from processor.listing.keys.parquet import ParquetRows
 from processor.listing.keys.recognition import form_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _PLACES = ("s3://", "s3a://", "s3n://")  # the last two are Hadoop's
+_URLS = ("https://", "http://", "gs://")
 
 
 async def of_keys(lister: Lister, cursor: str | None) -> AsyncGenerator[Page]:
@@ -148,8 +150,10 @@ def _own(key: str, bucket: str) -> str:
     """
     Return a key; some lists hold it with its bucket.
 
-    :raises MalformedError: That is another bucket than the job's, or no key: the URL would list the bucket.
+    :raises MalformedError: That is another bucket than the job's, no key (the URL would list the bucket), or a URL.
     """
+    if key.startswith(_URLS):
+        raise MalformedError("is a URL: write only the key; a key that looks so needs CSV with the header bucket,key")
     if not key.startswith(_PLACES):
         return key
     named, _, own = key.partition("://")[2].partition("/")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from processor.errors import SourceRefusedError
 from processor.job import SIZE, VERSION_ID
 from processor.listing.facts import as_s3_writes
-from processor.listing.keys.forms import NULL_VERSION, MalformedError, columns
+from processor.listing.keys.columns import MalformedError, columns
+from processor.listing.keys.forms import NULL_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Sequence

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from processor.job import VERSION_ID
-from processor.listing.keys.forms import BOM, PLAIN, CommaSeparated, JsonLines, Lines, MalformedError, columns, rows
+from processor.listing.keys.columns import MalformedError, columns
+from processor.listing.keys.forms import BOM, PLAIN, CommaSeparated, JsonLines, Lines, rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         raise MalformedError("is one JSON array: write one element a line (jq -c '.[]')")
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
-        return JsonLines(names)
+        return JsonLines(names, bucket)
     for delimiter in _DELIMITERS:
         found = columns(next(rows([first], delimiter), []))
         # A key may be called key, but hardly key,size.

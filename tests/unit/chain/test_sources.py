@@ -89,8 +89,13 @@ FORMS = {
     "of_bucket.csv": comma_separated([], *(["reports", quote_plus(key)] for key in KEYS)),
     "headed.txt": comma_separated(["key", "etag"], *([key, 1] for key in KEYS)),
     "quoted.txt": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
+    "of_s3.jsonl": b"".join(json.dumps({"Key": key, "Size": 7}).encode() + b"\n" for key in KEYS),
+    "titled.csv": comma_separated(["key", "size", "name"], *([key, 7, "Report"] for key in KEYS)),
+    "joined.csv": comma_separated(["Key", "Size"], *([key, 7] for key in KEYS[:9]), ["Key", "Size"])
+    + comma_separated([], *([key, 7] for key in KEYS[9:])),
 }
 WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
+SIZED = ("keys.jsonl", "headed.csv", "of_s3", "titled", "joined")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -104,8 +109,7 @@ def test_every_form_gives_its_keys_wherever_it_is_cut(
     found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", page_size=3, fields="size"))
     expected = KEYS if any(part in name for part in WHOLE) else ONE_LINE
     assert [line["key"] for line in found] == expected
-    sized = "keys.jsonl" in name or "headed.csv" in name
-    assert {line["size"] for line in found} == {7 if sized else None}
+    assert {line["size"] for line in found} == {7 if any(part in name for part in SIZED) else None}
 
 
 @pytest.mark.parametrize("pages", [(1,), (2,), (100,)])
@@ -115,6 +119,15 @@ def test_a_key_named_twice_has_two_lines_wherever_the_job_is_cut(pages: Sequence
     s3 = holding("keys.csv", comma_separated(["key", "VersionId"], *rows))
     found = run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True, page_size=5), pages)
     assert versions_of(found) == rows
+
+
+def test_versions_that_are_not_the_latest_count_for_nothing_in_json_either() -> None:
+    """``list-object-versions`` names each version of a key; without version_ids, all their links are the same."""
+    rows = [("v2", True), ("v1", False)]
+    entries = ({"Key": "a.pdf", "VersionId": version, "IsLatest": is_latest} for version, is_latest in rows)
+    body = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+    job = job_of(keys_from="s3://reports/keys", version_ids=True)
+    assert versions_of(run(holding("keys", body), job)) == [("a.pdf", "v2")]
 
 
 def versions_of(lines: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
@@ -446,6 +459,12 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
+        ("keys", b"https://reports.s3.amazonaws.com/a.pdf?X-Amz-Signature=secret\n", "is a URL: write only the key"),
+        ("keys.csv", b"key,size\ngs://reports/a.pdf,7\n", "is a URL"),
+        ("keys", b'{"Bucket": "others", "Key": "a.pdf"}\n', "names another bucket"),
+        ("keys", b'{"status":"success","type":"file","size":7,"key":"a.pdf"}\n', "is of mc ls"),
+        ("keys", b'{"key":"s3://reports/in/","type":"directory"}\n', "is a folder"),
+        ("keys.csv", b"key,record_type\na.pdf,CREATE\na.pdf,DELETE\n", "records a deletion"),
     ],
 )
 def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
@@ -522,6 +541,9 @@ def test_archived_objects_are_recognised_by_the_storage_class_in_the_list(archiv
     """Only a list's own column, as in an inventory report, has it without a listing."""
     job = job_of(keys_from="s3://reports/keys.csv", archived=archived)
     assert [line["key"] for line in run(classed("STANDARD", "DEEP_ARCHIVE"), job)] == left
+    of_s3 = b'{"Key":"0.pdf","StorageClass":"STANDARD"}\n{"Key":"1.pdf","StorageClass":"DEEP_ARCHIVE"}\n'
+    job = job_of(keys_from="s3://reports/keys", archived=archived)
+    assert [line["key"] for line in run(holding("keys", of_s3), job)] == left
 
 
 def test_a_key_left_out_needs_no_storage_class() -> None:
