@@ -54,16 +54,20 @@ class BaseNames:
             yield entry
 
 
+_ARIA2 = ("continue=true", "retry-wait=2", "follow-torrent=false", "follow-metalink=false")
+
+
 def aria2(entries: Iterator[Entry]) -> Iterator[str]:
     """
     Yield what ``aria2c --input-file`` reads: each URL, and under it the name that ``download`` would give.
 
     ``continue`` lets a second call continue, where aria2 would otherwise write the file again under another name; with
-    ``retry-wait``, aria2 tries again after a 503.
+    ``retry-wait``, aria2 tries again after a 503. Of a torrent and a Metalink file, aria2 would fetch what they name.
     """
     names = Names()
+    options = "".join(f"  {option}\n" for option in _ARIA2)
     for entry in entries:
-        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n  continue=true\n  retry-wait=2\n"
+        yield f"{entry.url}\n  out={'/'.join(names.path(entry.key))}\n{options}"
 
 
 def curl(entries: Iterator[Entry]) -> Iterator[str]:

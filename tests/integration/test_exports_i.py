@@ -46,7 +46,9 @@ def fetched(folder: Path, name: str, *options: str) -> dict[str, bytes]:
     return files(folder / "files")
 
 
+TORRENT = "application/x-bittorrent"
 ARIA2 = ("aria2c", "--no-conf", "--quiet", "--max-tries=1")
+FOLLOW_NOTHING = ("--follow-torrent=false", "--follow-metalink=false")  # as the command's example
 PROGRAMS = {
     "aria2": (*ARIA2, "--input-file=../input"),
     "metalink": (*ARIA2, "--continue", "--metalink-file=../input"),
@@ -85,3 +87,18 @@ def test_other_programs_try_again_after_a_503(form: str, web: Web, tmp_path: Pat
     (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
     options = [option for option in PROGRAMS[form] if option != "--max-tries=1"]
     assert fetched(tmp_path, *options) == {"a.pdf": b"%PDF", "b.pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize(("form", "options"), [("aria2", ()), ("metalink", FOLLOW_NOTHING)])
+def test_aria2_keeps_a_torrent_and_a_metalink_as_files(
+    form: str, options: tuple[str, ...], web: Web, tmp_path: Path
+) -> None:
+    """It fetched what they name, too: whoever had put them into the bucket chose more files for the recipient."""
+    named = f'<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="b.pdf"><url>{web.serve("/b", Answer(b"b"))}'
+    metalink = Answer(f"{named}</url></file></metalink>".encode())
+    info = b"d6:lengthi1e4:name5:t.pdf12:piece lengthi16384e6:pieces20:aaaaaaaaaaaaaaaaaaaae"
+    torrent = Answer(b"d8:announce18:http://127.0.0.1:94:info" + info + b"e", headers={"Content-Type": TORRENT})
+    entries = [Entry(key, web.serve(f"/{key}", of)) for key, of in (("a.meta4", metalink), ("a.pdf", torrent))]
+    (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
+    expected = {"a.meta4": metalink.body, "a.pdf": torrent.body}
+    assert fetched(tmp_path, *PROGRAMS[form], *options, "--bt-stop-timeout=1") == expected

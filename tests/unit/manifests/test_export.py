@@ -33,9 +33,9 @@ def test_urls_are_written_one_a_line() -> None:
 def test_aria2_gets_a_safe_name_for_each_file() -> None:
     """A key can neither leave the folder nor break the line."""
     lines = export("aria2").splitlines()
-    assert lines[::4] == [entry.url for entry in ENTRIES]
-    assert set(lines[2::4]) == {"  continue=true"}, "a second call writes no second file"
-    named = dict(zip(sorted(AWKWARD), lines[1::4], strict=True))
+    assert lines[::6] == [entry.url for entry in ENTRIES]
+    assert set(lines[2::6]) == {"  continue=true"}, "a second call writes no second file"
+    named = dict(zip(sorted(AWKWARD), lines[1::6], strict=True))
     assert all(line.startswith("  out=") for line in named.values())
     assert named["../up.pdf"] == "  out=%2E%2E/up.pdf"
     assert named["line\nbreak.pdf"] == "  out=line%0Abreak.pdf"
