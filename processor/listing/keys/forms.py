@@ -60,11 +60,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class JsonLines:
-    """
-    A JSON object with ``key`` a line, as in a manifest or a listing of S3, or a JSON string.
-
-    :param bucket: The only bucket that objects may name.
-    """
+    """A JSON object with ``key`` a line, as in a manifest or a listing of S3, or a JSON string; of one bucket."""
 
     names: Sequence[str]
     bucket: str | None = None
@@ -96,26 +92,28 @@ class CommaSeparated:
     :param columns:    What each column holds, by our names; ``None`` for others.
     :param has_head:   The first line is a header.
     :param is_encoded: Keys are URL-encoded, as S3 writes and wants them where there is no header.
-    :param is_guarded: An apostrophe makes formulas text, as ``export --as csv`` writes it.
     :param bucket:     The only bucket that rows may name.
     :param delimiter:  The character between two cells.
+    :param is_spaced:  A blank follows each delimiter, as in the header.
     """
 
     names: Sequence[str]
     columns: Sequence[str | None]
     has_head: bool
     is_encoded: bool = False
-    is_guarded: bool = False
     bucket: str | None = None
     delimiter: str = ","
+    is_spaced: bool = False
     quoted: bool = True
 
     def read(self, lines: Sequence[bytes], *, is_first: bool) -> Iterator[Found]:
         """Yield the keys; delete markers and versions that are not the latest count for nothing."""
-        for number, written in enumerate(rows(_unmarked(lines, is_first=is_first), self.delimiter)):
+        is_ours = {"url", "expires_at"} <= set(self.columns)  # ``export --as csv`` writes formulas as text
+        read = rows(_unmarked(lines, is_first=is_first), self.delimiter, strict=True, is_spaced=self.is_spaced)
+        for number, written in enumerate(read):
             if not written or (is_first and self.has_head and not number):
                 continue
-            row = [unguarded(cell) for cell in written] if self.is_guarded else written
+            row = [unguarded(cell) for cell in written] if is_ours else written
             cells = {name: cell for name, cell in zip(self.columns, row, strict=False) if name is not None}
             if self._is_head_again(cells, row) or not counts(cells, self.bucket):
                 continue
@@ -145,16 +143,21 @@ def _unmarked(lines: Sequence[bytes], *, is_first: bool) -> Iterator[bytes]:
         yield line.removeprefix(BOM) if is_first and not number else line
 
 
-def rows(lines: Iterable[bytes], delimiter: str) -> Iterator[list[str]]:
+def rows(
+    lines: Iterable[bytes], delimiter: str, *, strict: bool = False, is_spaced: bool = False
+) -> Iterator[list[str]]:
     """
     Yield the cells of each line.
 
+    :param strict:    Whether quotes must be those of RFC 4180; else a cell ``"a"b`` is ``ab``, another key.
+    :param is_spaced: Whether blanks after a delimiter do not count.
     :raises MalformedError: They are not CSV.
     """
+    texts = (_text(line) + "\n" for line in lines)
     try:
-        yield from csv.reader((_text(line) + "\n" for line in lines), delimiter=delimiter)
+        yield from csv.reader(texts, delimiter=delimiter, strict=strict, skipinitialspace=is_spaced)
     except csv.Error:
-        raise MalformedError("is not CSV") from None
+        raise MalformedError('is not CSV; a double quote in a cell is written twice ("a""b.pdf")') from None
 
 
 def _text(line: bytes) -> str:

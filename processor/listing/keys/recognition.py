@@ -47,11 +47,14 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names, bucket)
     for delimiter in _DELIMITERS:
-        found = columns(next(rows([first], delimiter), []))
+        is_spaced = f"{delimiter} ".encode() in first
+        found = columns(next(rows([first], delimiter, is_spaced=is_spaced), []))
+        known = set(found) - {None}
         # A key may be called key, but hardly key,size.
-        if "key" in found and (is_table or len(set(found) - {None}) > 1):
-            is_ours = {"url", "expires_at"} <= set(found)  # the other columns are facts
-            return CommaSeparated(names, found, has_head=True, is_guarded=is_ours, bucket=bucket, delimiter=delimiter)
+        if "key" in found and (is_table or len(known) > 1):
+            return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter, is_spaced=is_spaced)
+        if known and is_table:
+            raise MalformedError("has a header without a column key")
     return _without_head(first, names, bucket) if is_table else _lines(first, names)
 
 

@@ -91,11 +91,13 @@ FORMS = {
     "quoted.txt": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
     "of_s3.jsonl": b"".join(json.dumps({"Key": key, "Size": 7}).encode() + b"\n" for key in KEYS),
     "titled.csv": comma_separated(["key", "size", "name"], *([key, 7, "Report"] for key in KEYS)),
+    "spaced.csv": b'bucket, "key", size\n'
+    + b"".join(b'reports, "%s", 7\n' % key.replace('"', '""').encode() for key in KEYS),
     "joined.csv": comma_separated(["Key", "Size"], *([key, 7] for key in KEYS[:9]), ["Key", "Size"])
     + comma_separated([], *([key, 7] for key in KEYS[9:])),
 }
 WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
-SIZED = ("keys.jsonl", "headed.csv", "of_s3", "titled", "joined")
+SIZED = ("keys.jsonl", "headed.csv", "of_s3", "titled", "spaced", "joined")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -460,6 +462,9 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
         ("keys", b"https://reports.s3.amazonaws.com/a.pdf?X-Amz-Signature=secret\n", "is a URL: write only the key"),
+        ("keys.csv", b'key,size\n"a"b.pdf,7\n', "is not CSV; a double quote in a cell is written twice"),
+        ("keys.csv", b'key,size\n"a\\"c\\".pdf",7\n', "is not CSV"),  # as Spark writes it
+        ("keys.csv", b"path,size\na.pdf,7\n", "has a header without a column key"),
         ("keys.csv", b"key,size\ngs://reports/a.pdf,7\n", "is a URL"),
         ("keys", b'{"Bucket": "others", "Key": "a.pdf"}\n', "names another bucket"),
         ("keys", b'{"status":"success","type":"file","size":7,"key":"a.pdf"}\n', "is of mc ls"),
