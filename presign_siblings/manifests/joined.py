@@ -181,8 +181,23 @@ def _each_once(entries: Iterable[Entry]) -> Iterator[Entry]:
     for entry in entries:
         if held is not None and held.key != entry.key:
             yield held
-        elif held is not None and (held.lifetime.ends_at or _NEVER) > (entry.lifetime.ends_at or _NEVER):
-            continue
+        elif held is not None:
+            _refuse_two_buckets(held, entry)
+            if (held.lifetime.ends_at or _NEVER) > (entry.lifetime.ends_at or _NEVER):
+                continue
         held = entry
     if held is not None:
         yield held
+
+
+def _refuse_two_buckets(one: Entry, other: Entry) -> None:
+    """
+    Refuse a key whose two links name different objects, of which only one would come.
+
+    :raises CommandError: The links name two buckets.
+    """
+    if None not in (one.bucket, other.bucket) and one.bucket != other.bucket:
+        raise CommandError(
+            f"key {one.key!r} is in the buckets {other.bucket!r} and {one.bucket!r}: manifests of several buckets need "
+            "a folder for each"
+        )

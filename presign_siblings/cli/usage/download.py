@@ -65,9 +65,9 @@ def download(**_: Any) -> None:
     """
     Download every object of a manifest into DIR; the key becomes the path.
 
-    Several manifests are read as one, and their lines may come in any order; - is standard input. A file that is
-    already the same as its object, by size and ETag, is kept. So the same command continues after an interruption,
-    inside a file too: the bytes that came wait beside it, under a name that ends in %part.
+    Several manifests of one bucket are read as one, and their lines may come in any order; - is standard input. A file
+    that is already the same as its object, by size and ETag, is kept. So the same command continues after an
+    interruption, inside a file too: the bytes that came wait beside it, under a name that ends in %part.
 
     A file appears whole or not at all, with the bytes that the object's checksum or ETag promises; where an ETag only
     looks like an MD5, the object is fetched twice. An object of 64 MiB or more is fetched over up to 8 of the

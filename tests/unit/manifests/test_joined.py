@@ -55,6 +55,17 @@ def test_lines_in_any_order_need_one_more_file_whatever_their_number(
         assert open_files() == before + 2
 
 
+def test_a_key_of_two_buckets_is_refused(tmp_path: Path) -> None:
+    """One object of the two came, and nothing said so; a link that names no bucket may be to the same object."""
+    manifests = [tmp_path / "a", tmp_path / "b", tmp_path / "c"]
+    hosts = ("reports.s3.eu-west-1.amazonaws.com", "others.s3.eu-west-1.amazonaws.com", "files.example.com")
+    for manifest, host in zip(manifests, hosts, strict=True):
+        manifest.write_bytes(line("in/a.pdf", url("in/a.pdf", host)))
+    with pytest.raises(CommandError, match="key 'in/a.pdf' is in the buckets 'others' and 'reports'"):
+        keys(*manifests[:2])
+    assert keys(manifests[0], manifests[2]) == ["in/a.pdf"]
+
+
 def test_more_manifests_than_the_first_limit_of_open_files_are_joined(tmp_path: Path) -> None:
     """For example one a day for a year; the process may raise its own limit."""
     manifests = [written(tmp_path / f"{n:03}", f"{n:03}b", f"{n:03}a") for n in range(100)]
