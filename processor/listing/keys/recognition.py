@@ -20,6 +20,7 @@ _PRINTED = re.compile(
     rb"\s*\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d(:\d\d)?( [A-Z]+\])? +[\d.]+\w* +"
     rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
 )
+_MARKUP = re.compile(rb"\s*<(\?xml|!doctype|html)", re.IGNORECASE)
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
 _VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
 _DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the delimiter of its language
@@ -39,6 +40,8 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         raise MalformedError(f"is UTF-16: {PLAIN}")
     if b"\0" in first:
         raise MalformedError(f"contains a NUL byte: {PLAIN}")
+    if _MARKUP.match(first):
+        raise MalformedError("is XML or HTML: an error, a listing, or a sign-in page, instead of a list of keys")
     if first.strip() == b"{":
         raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
     if first.strip() == b"[" or first.lstrip().startswith((b'[{"', b'["')):

@@ -461,6 +461,12 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b"reports,in/a b.pdf\n", "is not URL-encoded"),
         ("keys", b"s3://reports/\n", "has no key"),
         ("keys.csv", b"key\n" + b"x" * 200_000, "is not CSV"),
+        (
+            "keys.csv",
+            b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code></Error>',
+            "is XML or HTML",
+        ),
+        ("keys", b"<!DOCTYPE html>\n<p>Sign in\n", "is XML or HTML"),
         ("keys", b"https://reports.s3.amazonaws.com/a.pdf?X-Amz-Signature=secret\n", "is a URL: write only the key"),
         ("keys.csv", b'key,size\n"a"b.pdf,7\n', "is not CSV; a double quote in a cell is written twice"),
         ("keys.csv", b'key,size\n"a\\"c\\".pdf",7\n', "is not CSV"),  # as Spark writes it
