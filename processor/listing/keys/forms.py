@@ -157,7 +157,7 @@ def rows(
     try:
         yield from csv.reader(texts, delimiter=delimiter, strict=strict, skipinitialspace=is_spaced)
     except csv.Error:
-        raise MalformedError('is not CSV; a double quote in a cell is written twice ("a""b.pdf")') from None
+        raise MalformedError('is not CSV: lines end with LF, and quotes in a cell are doubled ("a""b.pdf")') from None
 
 
 def _text(line: bytes) -> str:

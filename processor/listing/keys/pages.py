@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from processor.listing.lister import Lister
 
 
-_PLACES = ("s3://", "s3a://", "s3n://")  # the last two are Hadoop's
+_PLACE = re.compile("s3[an]?://|arn:aws[a-z-]*:s3:::", re.IGNORECASE)  # s3a and s3n are Hadoop's
 _URLS = ("https://", "http://", "gs://")
 
 
@@ -154,9 +155,10 @@ def _own(key: str, bucket: str) -> str:
     """
     if key.startswith(_URLS):
         raise MalformedError("is a URL: write only the key; a key that looks so needs CSV with the header bucket,key")
-    if not key.startswith(_PLACES):
+    place = _PLACE.match(key)
+    if place is None:
         return key
-    named, _, own = key.partition("://")[2].partition("/")
+    named, _, own = key[place.end() :].partition("/")
     if named != bucket:
         raise MalformedError("names another bucket than the job")
     if not own:

@@ -23,7 +23,7 @@ _PRINTED = re.compile(
 _MARKUP = re.compile(rb"\s*<(\?xml|!doctype|html)", re.IGNORECASE)
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
 _VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
-_DELIMITERS = (",", ";", "\t")  # a spreadsheet writes the delimiter of its language
+_DELIMITERS = (",", ";", "\t", "|")  # a spreadsheet writes the delimiter of its language, Redshift the last one
 
 
 def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:

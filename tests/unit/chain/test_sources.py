@@ -74,6 +74,9 @@ FORMS = {
     "keys.txt": ("\r\n".join(ONE_LINE) + "\n\n").encode(),
     "keys": "\n".join(ONE_LINE).encode(),
     "of_hadoop": "\n".join(f"s3a://reports/{key}" for key in ONE_LINE).encode(),
+    "of_arns": "\n".join(f"arn:aws:s3:::reports/{key}" for key in ONE_LINE).encode(),
+    "of_windows": "\r\n".join(f"S3://reports/{key}" for key in ONE_LINE).encode(),
+    "headed.by_redshift": comma_separated(["key", "size"], *([key, 7] for key in KEYS), delimiter="|"),
     "marked.txt": b"\xef\xbb\xbf" + "\n".join(ONE_LINE).encode(),
     "keys.jsonl": b"".join(json.dumps({"key": key, "size": 7, "url": "x"}).encode() + b"\n" for key in KEYS),
     "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
@@ -97,7 +100,7 @@ FORMS = {
     + comma_separated([], *([key, 7] for key in KEYS[9:])),
 }
 WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
-SIZED = ("keys.jsonl", "headed.csv", "of_s3", "titled", "spaced", "joined")
+SIZED = ("redshift", "keys.jsonl", "headed.csv", "of_s3", "titled", "spaced", "joined")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -468,8 +471,9 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ),
         ("keys", b"<!DOCTYPE html>\n<p>Sign in\n", "is XML or HTML"),
         ("keys", b"https://reports.s3.amazonaws.com/a.pdf?X-Amz-Signature=secret\n", "is a URL: write only the key"),
-        ("keys.csv", b'key,size\n"a"b.pdf,7\n', "is not CSV; a double quote in a cell is written twice"),
+        ("keys.csv", b'key,size\n"a"b.pdf,7\n', "is not CSV: lines end with LF, and quotes in a cell are doubled"),
         ("keys.csv", b'key,size\n"a\\"c\\".pdf",7\n', "is not CSV"),  # as Spark writes it
+        ("keys.csv", b"key,size\ra.pdf,7\rb.pdf,7\r", "is not CSV: lines end with LF"),
         ("keys.csv", b"path,size\na.pdf,7\n", "has a header without a column key"),
         ("keys.csv", b"key,size\ngs://reports/a.pdf,7\n", "is a URL"),
         ("keys", b'{"Bucket": "others", "Key": "a.pdf"}\n', "names another bucket"),
