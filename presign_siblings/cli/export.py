@@ -13,7 +13,7 @@ from presign_siblings.cli.reading import opening, reading, refuse_none
 from presign_siblings.cli.usage.export import STDOUT
 from presign_siblings.defaults import STREAMS
 from presign_siblings.errors import naming
-from presign_siblings.manifests.export import AS_SIGNED, FORMS, BaseNames
+from presign_siblings.manifests.export import AS_SIGNED, FORMS, NAMES, SharedNames, folded
 from presign_siblings.manifests.joined import joined
 from processor.hindrances import DOTS, describe, hindered
 from processor.instant import ISO
@@ -66,7 +66,8 @@ def export(  # noqa: PLR0913 - an option each
     dry_run: bool,
 ) -> None:
     """Write a manifest in another form."""
-    written, names, output = FORMS[form], BaseNames(), STDOUT if output in STREAMS else output
+    written, output = FORMS[form], STDOUT if output in STREAMS else output
+    names = SharedNames(NAMES[form]) if form in NAMES else None
     if title is not None or contact is not None:
         written = partial(page, title=title or TITLE, contact=contact or "")
     place, client = "standard output" if output == STDOUT else output, partial(terminal.client, "s3")
@@ -77,9 +78,10 @@ def export(  # noqa: PLR0913 - an option each
         reading(terminal, None) as show,
     ):
         watched = _Watched(entries, found, show)
-        file.writelines(written(names.watched(iter(watched)) if form == "urls" else iter(watched)))
+        file.writelines(written(iter(watched) if names is None else names.watched(iter(watched))))
         refuse_none(watched.count, allow_empty=allow_empty)
-    _note_shared(terminal, names)
+    if names is not None and names.shared:
+        _note_shared(terminal, names)
     if watched.ends_at is not None and watched.ends_at < datetime.now(UTC):
         terminal.note(f"the first link died at {watched.ends_at.strftime(ISO)}: refresh signs the keys again")
     _note_length(terminal, form, watched.count)
@@ -113,11 +115,18 @@ def _note_length(terminal: Terminal, form: str, count: int) -> None:
         )
 
 
-def _note_shared(terminal: Terminal, names: BaseNames) -> None:
-    """Note that programs would mix up the files of a plain list of URLs, if so."""
-    if names.shared:
-        shared = plural(names.shared, "URL has no file name of its own", "URLs have no file name of their own")
+def _note_shared(terminal: Terminal, names: SharedNames) -> None:
+    """Note that programs would mix up files."""
+    first = printable(names.first or "")
+    if names.name is folded:
+        alike = plural(names.shared, "key differs from another", "keys differ from others")
         terminal.note(
-            f"{shared} after the last slash, first "
-            f"{printable(names.first or '')}: wget and curl -O would mix them up; --as aria2 and --as script do not"
+            f"{alike} in case alone, or in how an accent is written, first {first}: Windows and macOS keep one file of "
+            "each; --as script keeps both"
         )
+        return
+    shared = plural(names.shared, "URL has no file name of its own", "URLs have no file name of their own")
+    terminal.note(
+        f"{shared} after the last slash, first {first}: wget and curl -O would mix them up; --as aria2 and --as script "
+        "do not"
+    )

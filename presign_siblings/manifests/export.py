@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import unicodedata
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -27,14 +27,26 @@ def urls(entries: Iterator[Entry]) -> Iterator[str]:
         yield f"{entry.url}\n"
 
 
+def base_name(entry: Entry) -> str:
+    """Return the name that programs give the file of a bare URL: the path after its last slash."""
+    return entry.url.partition("?")[0].rpartition("/")[2]
+
+
+def folded(entry: Entry) -> str:
+    """Return a key as a file system reads it that ignores case and the composition of accents: Windows, macOS."""
+    return entry.key.lower() if entry.key.isascii() else unicodedata.normalize("NFC", entry.key).casefold()
+
+
 @dataclass(slots=True)
-class BaseNames:
+class SharedNames:
     """
-    Names that programs give the files of a plain list of URLs: the path after its last slash.
+    Looks for files of a manifest that a program would write over one another.
 
-    :param shared: How many URLs have the name of an earlier one, or no name.
+    :param name:   Returns the name of an entry's file.
+    :param shared: How many entries have the name of an earlier one, or no name.
     """
 
+    name: Callable[[Entry], str]
     shared: int = 0
     first: str | None = None
     _hashes: set[int] = field(default_factory=set)
@@ -44,8 +56,8 @@ class BaseNames:
     def watched(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         """Yield the entries, and look at their names."""
         for entry in entries:
-            name = entry.url.partition("?")[0].rpartition("/")[2]
-            number = int.from_bytes(hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest())
+            name = self.name(entry)
+            number = hash(name)
             if not name or number in self._hashes:
                 self.shared += 1
                 self.first = self.first or entry.key
@@ -134,6 +146,7 @@ def script(entries: Iterator[Entry]) -> Iterator[str]:
     yield f"{download_script.END}The end of the list.\n"
 
 
+NAMES = {"urls": base_name} | dict.fromkeys(("aria2", "curl", "metalink"), folded)  # of forms whose files may clash
 AS_SIGNED = frozenset({"aria2", "curl", "script"})  # read by programs that send each path as it is
 FORMS: dict[str, Callable[[Iterator[Entry]], Iterator[str]]] = {
     "urls": urls,

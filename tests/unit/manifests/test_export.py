@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from presign_siblings.manifests.entry import Entry
-from presign_siblings.manifests.export import FORMS, BaseNames
+from presign_siblings.manifests.export import FORMS, SharedNames, base_name, folded
 from processor.page import page
 from tests.manifest_lines import url
 
@@ -42,9 +42,17 @@ def test_aria2_gets_a_safe_name_for_each_file() -> None:
     assert named["a.pdf/b.pdf"] == "  out=a.pdf%d/b.pdf"
 
 
+def test_keys_that_one_file_name_would_take_on_windows_are_counted() -> None:
+    """aria2 and curl write one over the other there; ``export`` cannot know where its output is used."""
+    names = SharedNames(folded)
+    keys = ("A.pdf", "a.pdf", "b.pdf", "e\u0301.pdf", "\u00c9.pdf", "\u00e9.pdf")
+    assert [entry.key for entry in names.watched(Entry(key, url(key)) for key in keys)] == [*keys]
+    assert (names.shared, names.first) == (3, "a.pdf")
+
+
 def test_urls_that_share_a_file_name_are_counted() -> None:
     """``wget -i`` and ``curl -O`` would overwrite files, or number them."""
-    names = BaseNames()
+    names = SharedNames(base_name)
     entries = [Entry(key, url(key)) for key in ("a/x.pdf", "b/x.pdf", "b/y.pdf", "c/", "d/x.pdf")]
     assert list(names.watched(iter(entries))) == entries
     assert (names.shared, names.first) == (3, "b/x.pdf")
