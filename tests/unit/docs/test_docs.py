@@ -37,6 +37,7 @@ ENVIRONMENT, ANSWER, LOGS = REFERENCE / "environment.md", REFERENCE / "answer.md
 DOCUMENTS = [README, CONTRIBUTING, REPOSITORY / "CHANGELOG.md", REPOSITORY / "config" / "README.md"]
 DOCUMENTS += sorted(DOCS.rglob("*.md"))
 README_WORDS = 1200
+LEVELS = {"event": "info", "warning": "warning", "error": "error"}
 SPEAKERS = {"telemetry", "self"}  # the names of ``Telemetry`` in the code
 
 
@@ -226,18 +227,36 @@ def test_every_event_of_the_log_has_its_row() -> None:
     assert documented == {"page": "debug", EXPIRED: "warning", EXPIRING: "warning", **logged()}
 
 
+def test_every_field_of_a_log_line_is_in_its_row() -> None:
+    """Behind the colon, so that a query can be written from the table; ``complete`` has those of the answer, too."""
+    says = {named(name): row[2] for row in list(rows(LOGS))[1:] for name in row[0].split(", ")}
+    fields = {
+        name: set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", text.partition(": ")[2])))
+        for name, text in says.items()
+    }
+    written: dict[str, set[str]] = {name: set() for name in logged()}
+    for name, call in log_calls():
+        written[name] |= {each.arg for each in call.keywords if each.arg}
+    assert {name: fields[name] - {"size", "crc32"} for name in written} == written
+
+
 def logged() -> dict[str, str]:
     """Return the events that the processor logs by name, with their levels."""
-    levels = {"event": "info", "warning": "warning", "error": "error"}
-    calls = (node for node in nodes("processor") if isinstance(node, ast.Call) and node.args)
-    return {
-        str(name): levels[call.func.attr]
-        for call in calls
-        if isinstance(call.func, ast.Attribute)
-        and call.func.attr in levels
-        and ast.unparse(call.func.value).lstrip("_").removeprefix("self._").removeprefix("self.") in SPEAKERS
-        and (name := constant(call.args[0])) is not None
-    }
+    return {name: LEVELS[call.func.attr] for name, call in log_calls() if isinstance(call.func, ast.Attribute)}
+
+
+def log_calls() -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls by which the processor logs an event, with its name."""
+    for call in nodes("processor"):
+        if (
+            isinstance(call, ast.Call)
+            and call.args
+            and isinstance(call.func, ast.Attribute)
+            and call.func.attr in LEVELS
+            and ast.unparse(call.func.value).lstrip("_").removeprefix("self._").removeprefix("self.") in SPEAKERS
+            and (name := constant(call.args[0])) is not None
+        ):
+            yield str(name), call
 
 
 def nodes(folder: str) -> Iterator[ast.AST]:
