@@ -118,8 +118,8 @@ def finish(
     state, reason = start.outcome(last)
     links = _links(terminal, deployed, last, started, options) if state == COMPLETE else {}
     if terminal.json:
-        result = {"state": state, **{name: last[name] for name in ("job_id", *SHOWN) if name in last}}
-        terminal.result({**result, **links})
+        result = {name: last[name] for name in ("job_id", *SHOWN) if name in last}
+        terminal.result({**result, "state": state, **links})
     else:
         facts = "".join(f", {name} {last[name]}" for name in FACTS if name in last)
         text = f"{state}{f' ({reason})' if reason else ''}: job {last.get('job_id') or started.job_key}{facts}"

@@ -12,7 +12,7 @@ from presign_siblings.errors import CommandError, TimedOutError, UnfinishedError
 from presign_siblings.remote import logs
 from presign_siblings.remote.aws_clock import time_of
 from processor.job import FIELDS
-from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT
+from processor.ledger import CHECKPOINT_LOST, COMPLETE, FAILED, FANNED_OUT, LIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +28,7 @@ BEFORE = timedelta(seconds=60)  # lines of this last minute are read before the 
 LOOK_SECONDS = 1.0
 ACCEPTED = 202
 FINISHED = "finished"
+PAST = "duplicate"  # the event's name, and the verdict
 ANSWERED = frozenset({FINISHED, "parked", "failed"})  # verdicts with which the ledger answers without any work
 
 
@@ -147,7 +148,7 @@ def follow(
             if line.get("verdict") in ANSWERED:
                 verdicts[line.get("request_id")] = {"verdict": line["verdict"]}
             yield line | verdicts.get(line.get("request_id"), {})
-            if _is_an_end(line):
+            if _is_an_end(line) or (mine and _is_past(line)):
                 return
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it continues")
@@ -159,7 +160,14 @@ def _is_an_end(line: Line) -> bool:
     return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))
 
 
+def _is_past(line: Line) -> bool:
+    """Return whether the job has ended without the event, whose run a later one has replaced: no hop follows it."""
+    return line["event"] == PAST and line.get("verdict") == PAST and line.get("state") not in LIVE
+
+
 def outcome(last: Line) -> tuple[str, str | None]:
     """Return the state and the reason that the last line reports."""
+    if last["event"] == PAST:
+        return PAST, f"the job has moved past this event, and is {last.get('state')}"
     reason = "answered from the ledger" if last.get("verdict") == FINISHED else last.get("reason")
     return str(last["event"]), reason

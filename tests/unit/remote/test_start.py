@@ -189,6 +189,23 @@ def test_another_submitters_job_is_followed_to_its_end() -> None:
     assert followed(under_way, event(2, line("parked", 2, job_id=ID))) == ["duplicate", "parked"]
 
 
+@pytest.mark.parametrize("state", [COMPLETE, PARKED, FAILED])
+def test_an_event_that_a_job_has_moved_past_ends_the_wait(state: str) -> None:
+    """No hop follows a resume of a run that a later one has replaced: the wait had no end."""
+    mine = {"request_id": "mine", "job_id": ID}
+    past = event(1, line("duplicate", 1, **mine, verdict="duplicate", state=state))
+    (last,) = lines_of(past, event(2, line("in_progress", 2, **mine, verdict="duplicate")), seconds=None)
+    assert starting.outcome(last) == ("duplicate", f"the job has moved past this event, and is {state}")
+
+
+def test_an_event_that_a_live_chain_has_moved_past_is_followed_to_the_chains_end() -> None:
+    """So is the job of another request that finds an end."""
+    past = event(1, line("duplicate", 1, request_id="mine", job_id=ID, verdict="duplicate", state=RUNNING))
+    other = event(2, line("duplicate", 2, request_id="other", job_id=ID, verdict="duplicate", state=PARKED))
+    end = event(3, line("complete", 3, job_id=ID))
+    assert followed(past, other, end) == ["duplicate", "duplicate", "complete"]
+
+
 def test_lines_from_before_the_start_do_not_count() -> None:
     """A run that ended a moment ago is not the one that was started."""
     now = datetime.now(UTC)
