@@ -309,6 +309,8 @@ def test_parked__the_next_submission_continues_after_a_passing_reason() -> None:
     for reason in ("max_concurrent_siblings", "rules_unknown", "sibling_refused: TooManyRequestsException"):
         decision = claim(run_of("second")).decide(record_of(PARKED, reason=reason))
         assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 3)
+        tomorrow = claim(run_of("second"), time=TOMORROW).decide(record_of(PARKED, reason=reason))
+        assert (tomorrow.verdict, tomorrow.record.place.hop) == (Verdict.WORK, 0), "a new run"
 
 
 def test_failed__a_retry_fails_again_and_the_next_submission_starts_a_new_run() -> None:
