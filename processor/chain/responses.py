@@ -115,9 +115,9 @@ class Responses:
         :param late:  A warning that was not known when the manifest was put together.
         :param again: The same manifest was reported before: only the log gets it again.
         """
-        result = record.result or {}
-        facts = {name: value for name, value in result.items() if name not in {"status", "job_id"}}
-        self.telemetry.event("complete", **_warned(facts, late), manifest_bucket=record.place.job.manifest_bucket)
+        result, warned = record.result or {}, _warned(record.result or {}, late)
+        facts = {name: value for name, value in warned.items() if name not in {"status", "job_id"}}
+        self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
         warning = result.get("warning")
         if warning is not None:
             self.telemetry.warning("shortfall", reason=warning)
@@ -127,7 +127,7 @@ class Responses:
         self.telemetry.skipped(result.get("skipped", {}))
         self.telemetry.count(EmptyManifests=float(str(warning).startswith((EMPTY, FEW))))
         if self.event_bus is not None:
-            refused = await announce(self.open_events, self.event_bus, record.place, result)
+            refused = await announce(self.open_events, self.event_bus, record.place, warned)
             if refused is not None:
                 self.telemetry.warning("not_announced", event_bus=self.event_bus, error=refused)
 

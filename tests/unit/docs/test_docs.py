@@ -18,12 +18,15 @@ from presign_siblings.errors import EXIT_CODES, UNFINISHED
 from presign_siblings.laptop.local_fan_out import EFFORT
 from presign_siblings.manifests.refusals import ADVICE
 from processor.chain import Status
-from processor.job import DEFAULT_NAMESPACE, DeploymentSettings, Job
+from processor.chain.result import result_of
+from processor.job import DEFAULT_NAMESPACE, Counts, DeploymentSettings, EncodedBytes, Job
 from processor.ledger import RESUMABLE
 from processor.ledger.claim import FINAL_REASONS
 from processor.reporting import METRICS
+from processor.reporting.completion_event import detail
 from processor.reporting.metrics import emf
 from processor.reporting.url_expiry import EXPIRED, EXPIRING
+from tests.builders import run_of
 from tests.conftest import NOW
 
 if TYPE_CHECKING:
@@ -225,6 +228,17 @@ def test_every_event_of_the_log_has_its_row() -> None:
     """None that the code never logs, none missing; with the code's level."""
     documented = {named(name): row[1] for row in list(rows(LOGS))[1:] for name in row[0].split(", ")}
     assert documented == {"page": "debug", EXPIRED: "warning", EXPIRING: "warning", **logged()}
+
+
+def test_every_field_of_the_event_on_the_bus_is_listed() -> None:
+    """A rule filters on them; ``page_key`` and the like where the answer has them."""
+    run = run_of()
+    result = result_of(run, Counts(), EncodedBytes())
+    page = " ".join(ANSWER.read_text(encoding="utf-8").split())
+    listed = page.partition("Its `detail` has ")[2].partition(". ")[0]
+    always, _, sometimes = listed.partition(", and `page_key`")
+    assert set(re.findall(r"`(\w+)`", always)) == set(detail(run, result)) - {"warning"}
+    assert set(re.findall(r"`(\w+)`", sometimes)) == {"archived", "skipped", "probe", "warning"}
 
 
 def test_every_field_of_a_log_line_is_in_its_row() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,18 @@ def test_only_the_last_sibling_announces(handler: Handler, s3: FakeS3, siblings:
     assert handler(siblings.payloads[-1])["statusCode"] == 200
     assert len(bus.entries) == 1
     assert s3.objects
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_event_has_each_warning_of_the_answer(
+    handler: Handler, siblings: Siblings, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever sends the links on by the event would send dead ones."""
+    handler(JOB, LambdaContext(remaining_seconds=9))
+    monkeypatch.setattr(app.Processor, "clock", staticmethod(lambda: NOW + timedelta(hours=1)))
+    body = handler(siblings.payloads[-1])["body"]
+    assert (body["status"], body["warning"]) == ("complete", "urls_expired")
+    assert json.loads(bus.entries[0]["Detail"])["warning"] == "urls_expired"
 
 
 @pytest.mark.parametrize("trouble", ["denied", "lost", "refused"])
