@@ -209,6 +209,13 @@ def test_every_reason_of_a_guard_has_its_row() -> None:
     assert reasons() | RESUMABLE <= documented
 
 
+def test_the_last_five_rows_are_the_reasons_after_which_a_submission_continues() -> None:
+    """A job that was ``forgotten`` has no record that a submission could continue."""
+    cells = [row[0] for row in rows(ANSWER)]
+    table = [set(re.findall(r"`(\w+)", cell)) for cell in cells[cells.index("`reason`") + 1 :]]
+    assert set().union(*table[:-5]) == FINAL_REASONS | {"forgotten"}
+
+
 def reasons() -> set[str]:
     """Return the words that the guards and the invoke return, without what follows a colon."""
     returned = (text for node in nodes("processor/siblings") if isinstance(node, ast.Return) for text in texts(node))
