@@ -138,8 +138,8 @@ def follow(
     while True:
         for line in tail.new():
             mine = line.get("request_id") == started.request_id
-            if job_key is None and mine and line["event"] == "start":
-                job_key = str(line["job_key"])
+            if job_key is None and mine and line.get("job_id"):
+                job_key = str(line["job_id"])  # it begins as the key does
             if not mine and (job_key is None or not logs.of_job([line], job_key)):
                 continue
             written = logs.instant(line)

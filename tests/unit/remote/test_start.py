@@ -163,6 +163,15 @@ def test_a_job_with_unknown_fields_is_found_by_its_request() -> None:
     assert followed(*lines, key=None) == ["start", "complete"]
 
 
+def test_a_job_with_unknown_fields_that_is_under_way_is_followed_to_its_end() -> None:
+    """The event starts nothing then: any line of its own names the job."""
+    lines = [
+        event(1, line("duplicate", 1, request_id="mine", job_id=ID, verdict="in_progress", state=RUNNING)),
+        event(2, line("complete", 2, request_id="second", job_id=ID)),
+    ]
+    assert followed(*lines, key=None) == ["duplicate", "complete"]
+
+
 @pytest.mark.parametrize(
     ("verdict", "last", "reason"),
     [
