@@ -20,6 +20,7 @@ from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.location import S3
 from presign_siblings.session import words_of_aws
+from processor.chain import Status
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _in_words() -> Iterator[None]:
 
 def _result(ended: Response, file: str | None, bucket: str) -> Run:
     body = ended.body
-    if body["status"] != "complete":
+    if ended.status is not Status.COMPLETE:
         return Run(complete=False, job_id=body["job_id"], reason=body.get("reason"))
     return Run(
         complete=True,

@@ -28,6 +28,7 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.laptop.target import NAME
 from presign_siblings.manifests.joined import joined
 from presign_siblings.session import is_of_session
+from processor.chain import Status
 from processor.instant import has_passed
 from processor.job import S3
 from processor.page import page
@@ -125,7 +126,7 @@ def _run(
         ended = asyncio.run(running.run(begin, processes))
     in_s3 = f"s3://{begin.job.manifest_bucket}/{ended.body.get('manifest_key')}"
     where = in_s3 if running.file is None else str(running.file)
-    if running.file is not None and options.get("page") and ended.body["status"] == "complete":
+    if running.file is not None and options.get("page") and ended.status is Status.COMPLETE:
         terminal.note(f"page for the recipient: {_page_beside(running.file, begin.job)}")
     of_session = begin.job.signer == S3 and is_of_session()
     took = time.monotonic() - began
@@ -189,7 +190,7 @@ def _code(ended: Response, stop_request: StopRequest, *, allow_empty: bool) -> i
 
     :param allow_empty: Whether a manifest without a key is expected.
     """
-    if ended.body["status"] == "complete":
+    if ended.status is Status.COMPLETE:
         are_dead = has_passed(ended.body["expires_at"], datetime.now(UTC))
         of_no_use = are_dead or ended.body.get("probe", {}).get("refused")
         return UNTRUE if of_no_use or (ended.body["count"] == 0 and not allow_empty) else DONE

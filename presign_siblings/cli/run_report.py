@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from presign_siblings.cli.program import printable
 from presign_siblings.words import span
+from processor.chain import Status
 from processor.instant import ISO, has_passed
 from processor.page import SESSION_HOURS
 from processor.plural import plural
@@ -93,7 +94,7 @@ def report(  # noqa: PLR0913 - a parameter for each fact
     :param continues:  Whether ``--resume`` continues a run that is not complete.
     """
     body = ended.body
-    if body["status"] == "complete":
+    if ended.status is Status.COMPLETE:
         place = "standard output" if terminal.streams else where
         result, text = _complete(body, place, seconds, of_session=of_session)
     else:

@@ -25,6 +25,7 @@ from presign_siblings.laptop.processes import Processes
 from presign_siblings.laptop.progress import Progress
 from presign_siblings.laptop.range_files import RangeFiles
 from presign_siblings.laptop.range_worker import Settings
+from processor.chain import Status
 from processor.errors import InvalidEventError, TerminalError
 from processor.job import FIELDS, DeploymentSettings, Job, SiblingPayload
 
@@ -157,7 +158,7 @@ class LocalRun:
         is_over = not self.keeps
         try:
             ended = await hops.run(place)
-            is_over = is_over or ended.body["status"] == "complete"
+            is_over = is_over or ended.status is Status.COMPLETE
         except TerminalError as error:
             is_over = is_over or not error.is_resumable
             raise

@@ -10,6 +10,7 @@ from processor.chain.shortfall import EMPTY, FEW, warnings
 from processor.instant import ISO, has_passed
 from processor.manifest import Edition
 from processor.page import MOST_FILES
+from processor.reporting import EXPIRED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,7 +83,7 @@ def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) ->
     """Return a finished manifest, described for the job's stable key."""
     warning = str(result.get("warning", ""))
     named = [name for name in (EMPTY, FEW, REFUSED) if f"; {name}: " in f"; {warning}"]
-    named += ["urls_expired"] if has_passed(result["expires_at"], now) else []
+    named += [EXPIRED] if has_passed(result["expires_at"], now) else []
     return Edition(
         job_id=run.job_id,
         started=run.started,

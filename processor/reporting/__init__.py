@@ -4,9 +4,10 @@ from processor.reporting.completion_event import announce
 from processor.reporting.log import level_kept, logger
 from processor.reporting.metrics import METRICS
 from processor.reporting.telemetry import Telemetry
-from processor.reporting.url_expiry import Expiry, still_needed
+from processor.reporting.url_expiry import EXPIRED, Expiry, still_needed
 
 __all__ = [
+    "EXPIRED",
     "METRICS",
     "Expiry",
     "Telemetry",
