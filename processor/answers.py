@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 
 from botocore.utils import parse_timestamp
 
-from processor.causes import FOREIGN
+from processor.causes import BUCKET_REGION, FOREIGN
 
 MALFORMED = "MalformedAnswer"
 _FAULT = 500  # what botocore retries, and sees by the status
@@ -24,7 +24,6 @@ _OK = range(200, 300)
 # S3 itself names the bucket's region where it sends a client elsewhere.
 _PASSING, _ELSEWHERE = frozenset({304, 408, 425, 429}), frozenset({302, 303, 307})
 NOT_NOW = frozenset({429, 500, 502, 503, 504})  # statuses of a server that may answer otherwise in a moment
-_REGION = "x-amz-bucket-region"
 _BUSY = 429  # S3 itself says 503; other stores name it as they like. Lambda's must stay a refusal: it has done nothing.
 # Another write of the same key is under way: mostly the first try of this one, whose answer was lost.
 _UNDECIDED = frozenset({"ConditionalRequestConflict", "OperationAborted"})
@@ -134,7 +133,7 @@ def _may_pass(status: int, parsed: dict[str, Any]) -> bool:
 
 def _names_region(parsed: dict[str, Any]) -> bool:
     headers = parsed.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return _REGION in headers or "Region" in parsed.get("Error", {})
+    return BUCKET_REGION in headers or "Region" in parsed.get("Error", {})
 
 
 def _ask_no_region(request_dict: dict[str, Any] | None) -> None:

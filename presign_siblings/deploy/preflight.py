@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.deploy.parameters import reserved_concurrency
 from presign_siblings.deploy.stacks import DeployError
-from processor.causes import why
+from processor.causes import BUCKET_REGION, why
 from processor.errors import error_code
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 UNRESERVED = 100
 _ABSENT = frozenset({"404", "NoSuchBucket"})
-_REGION = "x-amz-bucket-region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +97,10 @@ class Preflight:
             if error_code(error) in _ABSENT:
                 yield "fault", f"there is no bucket {bucket} ({option})"
                 return
-            if _REGION not in headers:
+            if BUCKET_REGION not in headers:
                 yield "note", f"bucket {bucket} ({option}) could not be checked: {why(error)}"
                 return
-        region = headers.get(_REGION, own)
+        region = headers.get(BUCKET_REGION, own)
         if region != own:
             fault = f"bucket {bucket} ({option}) is in {region}, and the stack goes to {own}: add --region {region}"
             yield "fault", fault

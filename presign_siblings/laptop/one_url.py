@@ -13,10 +13,11 @@ from presign_siblings.laptop.cloudfront import distribution
 from presign_siblings.laptop.inquiry import job_of
 from presign_siblings.session import credentials, no_credentials
 from processor.aws import credentials_end, frozen
+from processor.causes import READ_BYTES
 from processor.chain import open_job_signer
 from processor.errors import TerminalError
 from processor.page import lifetime_of
-from processor.signing import CAME, READ_BYTES, FirstByte, asking, refusal
+from processor.signing import CAME, FirstByte, asking, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

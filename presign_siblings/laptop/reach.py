@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from presign_siblings.connections import reaching
 from presign_siblings.errors import WrongUseError
+from processor.causes import BUCKET_REGION
 from processor.job import (
     DEFAULT_MANIFEST_PREFIX,
     MAX_HOPS_LIMIT,
@@ -67,7 +68,7 @@ def endpoint_of(s3: S3Client, bucket: str) -> str | None:
         answer = error.response["ResponseMetadata"]  # of any other refusal, the listing has the better message
     headers = answer.get("HTTPHeaders", {})
     own = bucket.split(":")[3] if bucket.startswith("arn:") else s3.meta.region_name  # an access point names its region
-    region = headers.get("x-amz-bucket-region", own)
+    region = headers.get(BUCKET_REGION, own)
     if region != own:
         raise WrongUseError(f"bucket {bucket} is in {region}: add --region {region}, or set AWS_REGION")
     return None

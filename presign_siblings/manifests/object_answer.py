@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from presign_siblings.manifests.answer import number
 from presign_siblings.manifests.checksums import etag_of
 from presign_siblings.manifests.requests import FetchError
+from processor.causes import OF_STORES, READ_BYTES
 
 if TYPE_CHECKING:
     from presign_siblings.manifests.answer import Answer
     from presign_siblings.manifests.fetched import Sink
 
-OF_STORES = ("etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation")
 CHANGED_STATUSES = (HTTPStatus.PRECONDITION_FAILED, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 
 
@@ -60,7 +60,7 @@ def refuse(answer: Answer, expected: tuple[HTTPStatus, ...], url: str) -> None:
     is_of_store = any(answer.headers.get(name) for name in OF_STORES) and not _is_strange_page(answer, url)
     if answer.status in expected and is_of_store:
         return
-    from presign_siblings.manifests.refusals import READ_BYTES, no_object, refusal  # noqa: PLC0415 - mostly not needed
+    from presign_siblings.manifests.refusals import no_object, refusal  # noqa: PLC0415 - mostly not needed
 
     if answer.status not in expected:
         refused = refusal(answer.status, answer.headers, answer.read(READ_BYTES))

@@ -8,7 +8,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from presign_siblings.manifests.answer import MOST_DIGITS, number
-from presign_siblings.manifests.streak import ARCHIVED
+from processor.causes import (
+    ARCHIVED,
+    BUCKET_REGION,
+    OF_OWNERS_KEY,
+    code_and_message,
+    is_of_kms,
+    is_of_owners_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,10 +50,7 @@ _ELSEWHERE = frozenset({301, 302, 303, 307, 308})
 _EXPIRED_CODES = frozenset({"ExpiredPresignRequest", "RequestExpired", "ExpiredPresignedUrl"})
 _PASSING_CODES = frozenset({"SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable", "OperationAborted"})
 _PASSING = frozenset({408, 429})  # a load balancer closes an idle connection with the first
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
-_MESSAGE = re.compile(r"<Message>([^<]{1,500})</Message>")
 _CREDENTIAL = re.compile(r"X-Amz-|Signature=|://", re.IGNORECASE)
-READ_BYTES = 1 << 14  # of an error's body; S3's are under 2 KiB, except for SignatureDoesNotMatch
 SHOWN_CHARACTERS = 160
 
 
@@ -69,17 +73,14 @@ class Refusal:
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """Read a refusal from an answer."""
-    from html import unescape  # noqa: PLC0415 - loads all names of HTML, for refusals alone
-
-    text = body.decode(errors="replace")
-    found, message_match = _CODE.search(text), _MESSAGE.search(text)
-    code = found[1] if found else f"HTTP {status}"
-    store_message = _plain(unescape(message_match[1])) if message_match else ""
-    advice = _advice(code, store_message, headers.get("x-amz-bucket-region"))
-    if advice is None and not found and status in _ELSEWHERE:
+    of_store, raw_message = code_and_message(body)
+    code = of_store or f"HTTP {status}"
+    store_message = _plain(raw_message)
+    advice = _advice(code, store_message, headers.get(BUCKET_REGION))
+    if advice is None and not of_store and status in _ELSEWHERE:
         advice = f"it redirects elsewhere, and no redirect is followed: {_STRANGER}"
     message = f"{code}: {store_message}" if store_message else code
-    if found:
+    if of_store:
         message = message.replace(code, f"{code} (HTTP {status})", 1)
     passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING
     after = number(headers.get("retry-after", "")[:MOST_DIGITS]) or 0  # 0 for a date, or no header
@@ -104,10 +105,10 @@ def _advice(code: str, words: str, region: str | None) -> str | None:
         return EXPIRED
     if "not valid yet" in words.lower():
         return "the clock of the machine that signed the link is ahead"
-    if "server side encryption with aws kms" in words.lower():
+    if is_of_kms(words):
         return f"a KMS key needs an https link, and behind CloudFront an origin access control: {_ASK}"
-    if "server side encryption" in words.lower():
-        return "the object is encrypted under a key that only its owner has: no link can give it"
+    if is_of_owners_key(words):
+        return OF_OWNERS_KEY
     if code.startswith("KMS."):
         return "the key that the object is encrypted with cannot be used: ask the object's owner"
     advice = ADVICE.get(code)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-ARCHIVED = "InvalidObjectState"
+from processor.causes import ARCHIVED, GONE
+
 # Faults of one object, which say nothing about the next one.
 # InvalidRequest is S3's answer for an object under its owner's own key (SSE-C).
-OF_OBJECTS = frozenset({ARCHIVED, "InvalidRequest", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
+OF_OBJECTS = GONE | {ARCHIVED, "InvalidRequest"}
 
 
 class Streak:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from presign_siblings.manifests.check import Check, Faults
 from presign_siblings.manifests.proof import Etags
 from presign_siblings.manifests.requests import FetchError
-from presign_siblings.manifests.streak import ARCHIVED, Streak
+from presign_siblings.manifests.streak import Streak
 from presign_siblings.manifests.turns import at_once
+from processor.causes import ARCHIVED
 from processor.errors import error_code
 from processor.plural import plural
 

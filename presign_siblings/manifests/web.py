@@ -16,7 +16,7 @@ from presign_siblings.manifests.location import shown
 from presign_siblings.manifests.network import proxies, proxy_of, read_seconds
 from presign_siblings.manifests.wire import dialled
 from presign_siblings.words import unspoken
-from processor.causes import NETWORK, place, why
+from processor.causes import NETWORK, READ_BYTES, place, why
 
 if TYPE_CHECKING:
     import socket
@@ -74,7 +74,7 @@ def response(url: str) -> HTTPResponse:
 
 def _told(url: str, answer: HTTPError) -> str:
     """Return what a store answers in place of a manifest: its code and words, and what may help."""
-    from presign_siblings.manifests.refusals import READ_BYTES, refusal  # noqa: PLC0415 - mostly not needed
+    from presign_siblings.manifests.refusals import refusal  # noqa: PLC0415 - mostly not needed
 
     if "X-Amz-" in url and not is_signed(url.partition("?")[2]):
         return f"{answer.code}; the URL has no signature: in quotes, or the shell cuts it at its first &"

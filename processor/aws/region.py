@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from processor.causes import BUCKET_REGION
 from processor.errors import SourceRefusedError
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
-BUCKET_REGION = "x-amz-bucket-region"
 _REDIRECTS = frozenset({301, 302, 307})
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from processor.causes.store_answer import ARCHIVED
+
 REGION = "name the bucket's region: --region, AWS_REGION"
 _SIGN_IN = "sign in again; a new session's credentials sign new URLs"
 _TOKEN = f"{_SIGN_IN}; an opt-in region takes only tokens of its regional STS: AWS_STS_REGIONAL_ENDPOINTS=regional"
@@ -25,7 +27,7 @@ NEXT_STEPS = {
     "IllegalLocationConstraintException": REGION,
     "InvalidAccessKeyId": _KEYS,
     "InvalidClientTokenId": _KEYS,
-    "InvalidObjectState": "the object is archived: restore it first",
+    ARCHIVED: "the object is archived: restore it first",
     "InvalidPathAccess": _STYLE,
     "InvalidToken": _TOKEN,
     "NoSuchBucket": "check the bucket's name, and the endpoint",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.causes.connection import by_proxy, connection
 from processor.causes.next_steps import BETWEEN, ELSEWHERE, NEXT_STEPS, REGION, UNSENT
+from processor.causes.store_answer import BUCKET_REGION
 from processor.causes.text import of_file, place, plain
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _refused(error: Any) -> str:  # noqa: ANN401 - a ClientError, known by its s
 
 def _step(code: str, fault: Mapping[str, Any], meta: Mapping[str, Any]) -> str | None:
     headers, owner = meta.get("HTTPHeaders", {}), meta.get(OWNER)
-    step, region, elsewhere = NEXT_STEPS.get(code), headers.get("x-amz-bucket-region"), headers.get("location")
+    step, region, elsewhere = NEXT_STEPS.get(code), headers.get(BUCKET_REGION), headers.get("location")
     region = region or fault.get("Region")
     if step == REGION and region:
         return f"the bucket is in {region}: --region {region}, AWS_REGION={region}"

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from processor.causes import ARCHIVED, GONE
 from processor.errors import shown
-from processor.signing import ARCHIVED, first_byte, refusal
+from processor.signing import first_byte, refusal
 
 if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from processor.signing import Signer
 
 REFUSED = "links_refused"
-# The object was deleted since it was listed: that says nothing of other links, unless each link that is tried says so.
-_GONE = frozenset({"NoSuchKey", "NoSuchVersion", "MethodNotAllowed", "HTTP 404"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,6 @@ async def probed(client: S3Client, signer: Signer, counts: Counts, *, listed: bo
             tried += 1
             if reason is not None and not (reason[0] == ARCHIVED and counts.archived):
                 refused.append((reason[0], f"that of {shown(key)}: {reason[1]}"))
-    if listed and len(refused) < tried:
-        refused = [(code, words) for code, words in refused if code not in _GONE]
+    if listed and len(refused) < tried:  # a deleted object says nothing of other links, unless each that is tried is
+        refused = [(code, words) for code, words in refused if code not in GONE]
     return Probe(tried, tuple(refused))

@@ -1,14 +1,12 @@
 """Presigned URLs, a page of keys at a time."""
 
 from processor.signing.cloudfront import CloudFrontSigner, Distribution, private_key
-from processor.signing.probe import ARCHIVED, CAME, READ_BYTES, FirstByte, asking, first_byte, refusal
+from processor.signing.probe import CAME, FirstByte, asking, first_byte, refusal
 from processor.signing.response import Response
 from processor.signing.signers import Signer, open_signer
 
 __all__ = [
-    "ARCHIVED",
     "CAME",
-    "READ_BYTES",
     "CloudFrontSigner",
     "Distribution",
     "FirstByte",

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
-from html import unescape
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.awsrequest import AWSRequest
 
 from processor.answers import NOT_NOW
-from processor.causes import plain, why
+from processor.causes import (
+    BUCKET_REGION,
+    OF_OWNERS_KEY,
+    OF_STORES,
+    READ_BYTES,
+    code_and_message,
+    is_of_owners_key,
+    plain,
+    why,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -20,17 +27,8 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
 CAME = frozenset({HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT})
-_CODE = re.compile(r"<Code>\s*([A-Za-z0-9._-]{1,80})\s*</Code>")
-_MESSAGE = re.compile(r"<Message>([^<]{1,300})</Message>")
-# Every store's answer has one of these; the sign-in page of a network, which has status 200 too, has none.
-_OF_STORES = frozenset(
-    {"etag", "last-modified", "content-range", "x-amz-request-id", "x-amz-id-2", "x-goog-generation"}
-)
 _STRANGER = "no object", "no object: a proxy, or the network's sign-in page, answers instead of the store"
 _TRIES, WAIT_SECONDS = 4, 1.0
-_CUSTOMERS_KEY = "the object is encrypted under a key that only its owner has (SSE-C): no link can give it"
-READ_BYTES = 1 << 14  # of an error's body
-ARCHIVED = "InvalidObjectState"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +92,16 @@ async def _tried(fetch: Callable[[], Awaitable[FirstByte]]) -> tuple[int, tuple[
         return answer.status, None
     if answer.status in CAME:
         named = {name.lower() for name, value in answer.headers.items() if value}
-        return answer.status, _STRANGER if _OF_STORES.isdisjoint(named) else None
-    reason = _reason(answer.status, answer.body.decode(errors="replace"), answer.headers.get("x-amz-bucket-region"))
-    return answer.status, reason
+        return answer.status, _STRANGER if OF_STORES.isdisjoint(named) else None
+    return answer.status, _reason(answer.status, answer.body, answer.headers.get(BUCKET_REGION))
 
 
-def _reason(status: int, body: str, region: str | None) -> tuple[str, str]:
-    found, message = _CODE.search(body), _MESSAGE.search(body)
-    code = found[1] if found else f"HTTP {status}"
-    text = f"{code} (HTTP {status})" if found else code
-    words = plain(unescape(message[1])) if message else ""
+def _reason(status: int, body: bytes, region: str | None) -> tuple[str, str]:
+    of_store, message = code_and_message(body)
+    code = of_store or f"HTTP {status}"
+    text = f"{code} (HTTP {status})" if of_store else code
+    words = plain(message)
     text += f": {words}" if words and words != code else ""
-    if "server side encryption" in words.lower() and "with aws kms" not in words.lower():
-        return code, f"{text}; {_CUSTOMERS_KEY}"
+    if is_of_owners_key(words):
+        return code, f"{text}; {OF_OWNERS_KEY}"
     return code, f"{text}; the bucket is in {region}" if region and status in {301, 307, 400} else text

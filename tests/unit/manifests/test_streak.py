@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from presign_siblings.manifests.streak import ARCHIVED, Streak
+from presign_siblings.manifests.streak import Streak
+from processor.causes import ARCHIVED
 
 
 @pytest.mark.parametrize(("code", "length"), [("ExpiredToken", Streak.LINKS), (ARCHIVED, Streak.OBJECTS)])
