@@ -1,9 +1,12 @@
-"""The key that signs for one day: of the URLs, and of the list requests."""
+"""Signature Version 4, as the URLs and the list requests share it: its name, the form of its dates, a day's key."""
 
 from __future__ import annotations
 
 import hmac
 from functools import lru_cache
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+DATE_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
 @lru_cache(maxsize=4)  # days and services that are signed for at a time

@@ -16,7 +16,8 @@ from botocore.hooks import HierarchicalEmitter
 
 from processor.errors import error_code
 from processor.signing.signers import PROBE
-from processor.signing.sigv4 import DATE, Dated, Template, quoted
+from processor.signing.sigv4 import Dated, Template, quoted
+from processor.signing_key import ALGORITHM, DATE_FORMAT
 from tests.memory_s3 import MemoryS3, refuse
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class FakeS3(MemoryS3):
 def presigned(key: str, expiry_seconds: int, at: datetime, token: str = "", version: str | None = None) -> str:
     """Presign as botocore does; tests/unit/signing/test_exactness.py proves that."""
     credential = f"AKIATEST%2F{at:%Y%m%d}%2Feu-west-1%2Fs3%2Faws4_request"
-    fields = {"Algorithm": "AWS4-HMAC-SHA256", "Credential": credential, "Date": at.strftime(DATE)}
+    fields = {"Algorithm": ALGORITHM, "Credential": credential, "Date": at.strftime(DATE_FORMAT)}
     fields |= {"Expires": str(expiry_seconds)} | ({"Security-Token": quote(token, safe="")} if token else {})
     fields |= {"SignedHeaders": "host", "Signature": "0"}
     query = "&".join(f"X-Amz-{name}={value}" for name, value in fields.items())

@@ -25,6 +25,7 @@ from presign_siblings.remote.revoke import (
 )
 from presign_siblings.session import words_of_aws
 from processor.causes import why
+from processor.instant import ISO
 
 if TYPE_CHECKING:
     from types_boto3_iam import IAMClient
@@ -158,7 +159,7 @@ def _words(signer: SigningRole | SigningKey, now: datetime) -> tuple[str, str]:
             f"access key {key} of user {signer.user} becomes inactive",
             "every job fails until the signing secret holds another key",
         )
-    effect = f"role {signer.name} denies all sessions that were issued before {now:%Y-%m-%dT%H:%M:%SZ}"
+    effect = f"role {signer.name} denies all sessions that were issued before {now:{ISO}}"
     if not signer.is_the_functions:
         return effect, "jobs under way keep the dead links that they have written, and continue with new sessions"
     return effect, (

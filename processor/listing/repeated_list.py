@@ -30,7 +30,7 @@ from botocore.retries.standard import ExponentialBackoff, RetryContext
 from processor.answers import NOT_NOW
 from processor.listing.client_events import replace_handler
 from processor.listing.page_parser import is_page, page_of
-from processor.signing_key import signing_key
+from processor.signing_key import ALGORITHM, DATE_FORMAT, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -43,7 +43,7 @@ _RESTORED = "x-amz-optional-object-attributes"
 _DATE, _TOKEN, _BODY = "x-amz-date", "x-amz-security-token", "x-amz-content-sha256"
 _INVOCATION = "amz-sdk-invocation-id"
 _SIGNED = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=[^/]+/(\d{8})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([\w;-]+), "
+    rf"{ALGORITHM} Credential=[^/]+/(\d{{8}})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([\w;-]+), "
     r"Signature=([0-9a-f]{64})"
 )
 _UNRESERVED = "-_.~"
@@ -99,12 +99,12 @@ class _Pattern:
         """Make the request, signed for now."""
         places = {_PLACES[name]: asked[name] for name in _PLACES if name in asked}
         query, now = _written({**self.query, **places}), datetime.now(UTC)
-        headers = {**self.headers, _DATE: f"{now:%Y%m%dT%H%M%SZ}", _INVOCATION: str(uuid4())}
+        headers = {**self.headers, _DATE: f"{now:{DATE_FORMAT}}", _INVOCATION: str(uuid4())}
         if credentials.token:
             headers[_TOKEN] = credentials.token
         signature = self._signature(query, headers, credentials.secret_key)
         headers["authorization"] = (
-            f"AWS4-HMAC-SHA256 Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
+            f"{ALGORITHM} Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
             f"/aws4_request, SignedHeaders={';'.join(self.signed)}, Signature={signature}"
         )
         sent: Any = headers  # the HTTP session reads its items alone
@@ -117,7 +117,7 @@ class _Pattern:
         at = headers[_DATE]
         key = signing_key(secret_key, at[:8], self.region, self.service)
         scope = f"{at[:8]}/{self.region}/{self.service}/aws4_request"
-        signed = f"AWS4-HMAC-SHA256\n{at}\n{scope}\n{hashlib.sha256(whole.encode()).hexdigest()}"
+        signed = f"{ALGORITHM}\n{at}\n{scope}\n{hashlib.sha256(whole.encode()).hexdigest()}"
         return hmac.digest(key, signed.encode(), "sha256").hex()
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import RetryableError, error_code, from_client_error
-from processor.instant import ISO
+from processor.instant import ISO, has_passed
 from processor.manifest.manifest_object import JOB_ID, kind_of
+from processor.manifest.part_plan import MAX_PART
 from processor.manifest.requests import answered, body_of, head_of, stated
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ STABLE, STARTED, EXPIRES = "stable-job", "started", "expires-at"  # in the objec
 _MOVED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload", "NoSuchKey", "404", "412"})
 _TRIES = 5
 _READ = 5 << 20  # up to here the bytes are read and put; a longer manifest is copied by S3
-_COPIED = 5 << 30  # bytes of one copy, at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class StableObject:
             return "the manifest there is from another job"
         elif metadata.get(STARTED, "") > edition.started.strftime(ISO):
             return "the manifest there is from a later run"
-        lives = EXPIRES in metadata and metadata[EXPIRES] > now.strftime(ISO)
+        lives = EXPIRES in metadata and not has_passed(metadata[EXPIRES], now)
         return (
             f"the links of the manifest there still work, and the new one is worse: {edition.worse}"
             if edition.worse and lives
@@ -136,8 +136,8 @@ class StableObject:
         part: Any = {**self._place, "UploadId": stated(upload, "UploadId", self._doing)}
         try:
             parts: list[Any] = []
-            for number, start in enumerate(range(0, size, _COPIED), 1):
-                some = f"bytes={start}-{min(size, start + _COPIED) - 1}"
+            for number, start in enumerate(range(0, size, MAX_PART), 1):
+                some = f"bytes={start}-{min(size, start + MAX_PART) - 1}"
                 call = self._client.upload_part_copy(**part, PartNumber=number, CopySource=source, CopySourceRange=some)
                 copied = (await answered(call, self._doing)).get("CopyPartResult") or {}
                 parts.append({"PartNumber": number, "ETag": stated(copied, "ETag", self._doing)})

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from processor.signing_key import DATE_FORMAT
+
 SESSION = "ends earlier, with the session that signed it"
 SESSION_HOURS = 36  # the longest session that AWS STS gives; that of a role ends after 12
 _DATE = re.compile(r"&X-Amz-Date=([0-9]{8}T[0-9]{6}Z)")
@@ -71,6 +73,6 @@ def _decoded(policy: str) -> str:
 def _later(date: str, seconds: int) -> datetime | None:
     """Return the instant after a date as URLs hold it; ``None`` where that is not a date."""
     try:
-        return datetime.strptime(date, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) + timedelta(seconds=seconds)
+        return datetime.strptime(date, DATE_FORMAT).replace(tzinfo=UTC) + timedelta(seconds=seconds)
     except (ValueError, OverflowError):
         return None

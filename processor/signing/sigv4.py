@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from processor.signing_key import signing_key
+from processor.signing_key import ALGORITHM, DATE_FORMAT, signing_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-DATE = "%Y%m%dT%H%M%SZ"
 VARYING = ("{varying 0}", "{varying 1}")  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
@@ -85,7 +83,7 @@ class Template:
             host=_host(parts.scheme, parts.netloc),
             query="&".join(f"{name}={marks.get(value, value)}" for name, value in fields.items()),
             region=scope[-3],
-            at=datetime.strptime(date, DATE).replace(tzinfo=UTC),
+            at=datetime.strptime(date, DATE_FORMAT).replace(tzinfo=UTC),
         )
 
 
@@ -95,7 +93,7 @@ class Dated:
     __slots__ = ("_after", "_before", "_canonical", "_inner", "_outer", "_prefix", "_shown", "_suffix", "at")
 
     def __init__(self, template: Template, secret: str, at: datetime) -> None:
-        date, day = at.strftime(DATE), at.strftime("%Y%m%d")
+        date, day = at.strftime(DATE_FORMAT), at.strftime("%Y%m%d")
         scope = f"{day}/{template.region}/s3/aws4_request"
         query = template.query.replace("{date}", date).replace("{day}", day)
         # The canonical query is sorted by name, then by value; the query of the URL need not be.

@@ -151,7 +151,7 @@ def test_a_long_manifest_is_copied_and_the_later_run_wins_a_race(
 ) -> None:
     """Another run writes between the check and the copy: the condition fails, and the check is repeated."""
     monkeypatch.setattr(stable_object, "_READ", 10)
-    monkeypatch.setattr(stable_object, "_COPIED", 6 << 20)
+    monkeypatch.setattr(stable_object, "MAX_PART", 6 << 20)
     event = {"bucket": bucket, "manifest_key": KEY}
     settings = DeploymentSettings.from_environment({}, {})
     job = Job.from_event(event, config={}, environment={}, deployment=settings, now=NOW)
