@@ -46,7 +46,6 @@ _SIGNED = re.compile(
     rf"{ALGORITHM} Credential=[^/]+/(\d{{8}})/([^/]+)/([^/]+)/aws4_request, SignedHeaders=([\w;-]+), "
     r"Signature=([0-9a-f]{64})"
 )
-_UNRESERVED = "-_.~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +207,7 @@ def _written(query: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=64)
 def _quoted(text: str) -> str:
-    return quote(text, _UNRESERVED)
+    return quote(text, safe="")
 
 
 def _text(value: str | bytes) -> str:

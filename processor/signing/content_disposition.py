@@ -7,21 +7,19 @@ for letters that old clients cannot read, and after it ``filename*`` in UTF-8 (R
 
 from __future__ import annotations
 
-import string
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from processor.signing import percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Letters, digits and these need no encoding in a query (RFC 3986, as AWS signs it) and in filename* (RFC 8187).
-_UNRESERVED = "-._~"
-_PLAIN = frozenset((string.ascii_letters + string.digits + _UNRESERVED).encode())
 # What a quoted string may safely hold: printable ASCII except quote, backslash, percent (RFC 6266, D), and the
 # semicolon, where some readers end the string.
 _QUOTABLE = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\%;')
-_PERCENT, LINE_FEED = ord("%"), 0x0A
-_TO_ASCII = bytes(byte if byte in _QUOTABLE or byte == LINE_FEED else ord("_") for byte in range(256))
+_LINE_FEED = 0x0A
+_TO_ASCII = bytes(byte if byte in _QUOTABLE or byte == _LINE_FEED else ord("_") for byte in range(256))
 
 
 def value(disposition: str, name: str) -> str:
@@ -31,21 +29,17 @@ def value(disposition: str, name: str) -> str:
     :param disposition: ``inline`` or ``attachment``.
     :param name:        The file's name.
     """
-    extended = quote(name, safe=_UNRESERVED)
+    extended = quote(name, safe="")
     if extended == name:
         return f'{disposition}; filename="{name}"'
     return f"{disposition}; filename=\"{_ascii(name)}\"; filename*=UTF-8''{extended}"
 
 
 def encoded(disposition: str, names: Sequence[str]) -> list[str]:
-    """
-    Return the values for several names, percent-encoded for a query: ``quote(value(...), safe="-._~")`` of each.
-
-    Each byte that needs encoding is replaced in the whole batch at once, at the speed of a memory search.
-    """
+    """Return the values for several names, percent-encoded for a query: ``quote(value(...), safe="")`` of each."""
     whole = "\n".join(names)
     if whole.count("\n") != len(names) - 1:
-        return [quote(value(disposition, name), safe=_UNRESERVED) for name in names]
+        return [quote(value(disposition, name), safe="") for name in names]
     head, tail = f"{disposition}%3B%20filename%3D%22", "%22%3B%20filename%2A%3DUTF-8%27%27"
     extended = _quoted(whole.encode())
     if extended == whole:
@@ -64,8 +58,4 @@ def _ascii(name: str) -> str:
 
 def _quoted(whole: bytes) -> str:
     """Percent-encode bytes, except the line feeds between the names."""
-    needing = set(whole) - _PLAIN - {LINE_FEED}
-    # The percent sign comes first, because every replacement begins with one.
-    for byte in sorted(needing, key=lambda byte: byte != _PERCENT):
-        whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
-    return whole.decode("ascii")
+    return percent.encoded(whole, percent.UNRESERVED + b"\n").decode("ascii")

@@ -38,9 +38,7 @@ class Response:
         }
         self._fixed = {name: value for name, value in chosen.items() if value is not None}
         self.has_headers = self.names_files or bool(self._fixed)
-        self._query = "&".join(
-            f"{_QUERY_NAMES[name]}={quote(value, safe='-._~')}" for name, value in self._fixed.items()
-        )
+        self._query = "&".join(f"{_QUERY_NAMES[name]}={quote(value, safe='')}" for name, value in self._fixed.items())
 
     def parameters(self, key: str, number: int) -> dict[str, str]:
         """

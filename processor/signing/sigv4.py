@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import string
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from processor.signing import percent
 from processor.signing_key import ALGORITHM, DATE_FORMAT, signing_key
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 VARYING = ("{varying 0}", "{varying 1}")  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _BLOCK = 64
-_PERCENT = ord("%")
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
-_KEPT = string.ascii_letters.encode() + string.digits.encode() + b"-._/~\n"
+_KEPT = percent.UNRESERVED + b"/\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,27 +170,20 @@ def quoted(keys: Sequence[str]) -> Sequence[str]:
     """
     Percent-encode keys as botocore does, a whole batch at once.
 
-    Each byte that needs encoding is replaced in the whole batch at once, at the speed of a memory search.
-
     :raises UnicodeEncodeError: A key holds half of a surrogate pair.
     """
     whole = "\n".join(keys).encode()
     if whole.count(b"\n") != len(keys) - 1:
         return [quote(key, safe=SAFE) for key in keys]
-    others = set(whole.translate(None, _KEPT))
-    if not others:
-        return keys
-    # The percent sign comes first, because every replacement begins with one.
-    for byte in sorted(others, key=lambda byte: byte != _PERCENT):
-        whole = whole.replace(b"%c" % byte, b"%%%02X" % byte)
-    return whole.decode("ascii").split("\n")
+    encoded = percent.encoded(whole, _KEPT)
+    return keys if encoded == whole else encoded.decode("ascii").split("\n")
 
 
 def quoted_versions(versions: Sequence[str]) -> Sequence[str]:
     """Percent-encode version ids for a query; those of S3 need nothing."""
     if _PLAIN.fullmatch("".join(versions)):
         return versions
-    return [quote(version, safe="-._~") for version in versions]
+    return [quote(version, safe="") for version in versions]
 
 
 def _host(scheme: str, netloc: str) -> str:
