@@ -118,14 +118,14 @@ class Bisection:
         :param wanted: Ranges, at most.
         """
         if self._contradicts:
-            return [KeyRange(0, self._begin, self.gaps[-1].upto, self._begin, None, done=False)]
+            return [KeyRange.unlisted(0, self._begin, self.gaps[-1].upto)]
         counts = self.counts()
         cuts = [(self._begin, 0.0), *self._cuts_of(wanted, counts), (self.gaps[-1].upto, sum(counts))]
         keys = [end - start for (_, start), (_, end) in pairwise(cuts)]
         keys[-1] = inf  # its end is unknown
         numbers = {place: number for number, place in enumerate(sorted(range(len(keys)), key=keys.__getitem__))}
         return [
-            KeyRange(numbers[place], str(after), upto, str(after), None, done=False)
+            KeyRange.unlisted(numbers[place], str(after), upto)
             for place, ((after, _), (upto, _)) in enumerate(pairwise(cuts))
         ]
 

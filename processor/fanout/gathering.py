@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import reduce
-from itertools import accumulate, groupby
-from operator import add
+from itertools import accumulate
+from operator import add, attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from processor.errors import CheckpointLostError
-from processor.job import EncodedBytes, Gathered, WrittenRange
+from processor.job import EncodedBytes, Gathered, KeyRange, WrittenRange, grouped
 from processor.ledger import COMPLETE, FAILED, RESUMABLE
 from processor.listing import KeyMap, KeyMapMaker
 
@@ -95,14 +95,12 @@ def _joined_map(written: Sequence[Any]) -> dict[str, Any] | None:
 
 def _joined(ranges: Sequence[WrittenRange]) -> tuple[WrittenRange, ...]:
     """Join finished neighbours into one range."""
-    groups = groupby(ranges, key=lambda each: None if each.range.done else each.range.number)
-    return tuple(_one(list(group)) for _, group in groups)
+    return tuple(map(_one, grouped(ranges, attrgetter("range"))))
 
 
 def _one(ranges: Sequence[WrittenRange]) -> WrittenRange:
-    first, last = ranges[0].range, ranges[-1].range
     return WrittenRange(
-        replace(first, upto=last.upto, place=last.place),
+        KeyRange.joined([each.range for each in ranges]),
         reduce(add, (each.encoded for each in ranges), EncodedBytes()),
         tuple(piece for each in ranges for piece in each.pieces),
     )

@@ -87,10 +87,6 @@ def by_map(whole: KeyRange, key_map: KeyMap, wanted: int) -> list[KeyRange]:
     for number in range(1, wanted):
         cut = key_map.key_ahead(whole.after, whole.upto, keys * number // wanted)
         if cut is not None and cut > at:
-            ranges.append(_range(len(ranges), at, cut))
+            ranges.append(KeyRange.unlisted(len(ranges), at, cut))
             at = cut
-    return [*ranges, _range(len(ranges), at, whole.upto)]
-
-
-def _range(number: int, after: str, upto: str | None) -> KeyRange:
-    return KeyRange(number, after, upto, after, None, done=False)
+    return [*ranges, KeyRange.unlisted(len(ranges), at, whole.upto)]

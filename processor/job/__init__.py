@@ -40,7 +40,7 @@ from processor.job.fields import (
     refuse_unknown,
 )
 from processor.job.job import Job
-from processor.job.key_range import KeyRange
+from processor.job.key_range import KeyRange, grouped
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
 from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
 from processor.job.s3_names import source_bucket
@@ -105,6 +105,7 @@ __all__ = [
     "WrittenRange",
     "check_version",
     "endpoint",
+    "grouped",
     "refuse_unknown",
     "source_bucket",
     "split",

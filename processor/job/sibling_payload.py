@@ -114,7 +114,7 @@ class SiblingPayload:
         after, upto, cursor = self.job.start_after or "", self.job.end_at, self.job.cursor
         if self.share is not None:
             after, upto, cursor = self.share.after, self.share.upto, None
-        whole = KeyRange(0, after, upto, after, cursor, done=False)
+        whole = KeyRange.unlisted(0, after, upto, cursor)
         return Checkpoint(
             job_key=self.job.job_key,
             job_id=self.job_id,

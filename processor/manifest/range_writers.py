@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from itertools import groupby
 from operator import add
 from typing import TYPE_CHECKING
 
-from processor.job import EncodedBytes, Piece, WrittenRange
+from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange, grouped
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
 from processor.manifest.piece_store import Body
@@ -18,7 +17,6 @@ from processor.together import together
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from processor.job import KeyRange
     from processor.manifest.piece_store import PieceStore
 
 HELD = 16 * MIB  # of finished ranges in memory, each with its neighbours less than a part; more is stored
@@ -91,7 +89,7 @@ class RangeWriters:
         if self._finished < min(self._store.part, HELD):
             return
         self._finished = 0
-        finished = [neighbours for neighbours in _neighbours(partition()) if neighbours[0].done]
+        finished = [neighbours for neighbours in _grouped(partition()) if neighbours[0].done]
         runs = [(run, sum(writer.held for writer in run)) for neighbours in finished for run in self._runs(neighbours)]
         least = self._store.part if sum(held for _, held in runs) <= HELD else 1
         for run, held in runs:
@@ -105,7 +103,7 @@ class RangeWriters:
         :raises PresignSiblingsError: Something could not be stored.
         """
         await self._flush(partition)
-        return tuple(await together(map(self._stored, _neighbours(partition))))
+        return tuple(await together(map(self._stored, _grouped(partition))))
 
     async def whole(self, partition: Sequence[KeyRange]) -> Whole:
         """
@@ -128,9 +126,7 @@ class RangeWriters:
             await self._store_held(run)
             await run[0].settle()
         pieces = tuple(source for source in self._sources(neighbours) if isinstance(source, Piece))
-        first, last = neighbours[0], neighbours[-1]
-        joined = replace(first, upto=last.upto, place=last.place)
-        return WrittenRange(joined, self._encoded(neighbours), pieces)
+        return WrittenRange(KeyRange.joined(neighbours), self._encoded(neighbours), pieces)
 
     async def _store_held(self, run: list[RangeWriter]) -> None:
         """Begin to store what finished neighbours (or one range) hold in memory, with no piece in between, as one."""
@@ -187,7 +183,5 @@ class RangeWriters:
         return runs
 
 
-def _neighbours(partition: Sequence[KeyRange]) -> list[list[KeyRange]]:
-    """Return the ranges in groups: finished ones that are next to each other, and each other one by itself."""
-    groups = groupby(partition, key=lambda found: None if found.done else found.number)
-    return [list(group) for _, group in groups]
+def _grouped(partition: Sequence[KeyRange]) -> list[list[KeyRange]]:
+    return grouped(partition, lambda found: found)
