@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from processor.errors import InvalidEventError
 from processor.job import validation
 
 MAX_NUMBER = 100_000
@@ -39,12 +38,11 @@ class Share:
 
         :raises InvalidEventError: It breaks a rule.
         """
-        if not isinstance(written, dict) or written.keys() != _NAMES:
-            raise InvalidEventError("share", written, f"must be an object with exactly {', '.join(sorted(_NAMES))}")
-        upto = written["upto"]
+        found = validation.fields("share", written, _NAMES)
+        upto = found["upto"]
         return cls(
-            number=validation.integer("share.number", written["number"], 0, MAX_NUMBER),
-            after=validation.text("share.after", written["after"]),
+            number=validation.integer("share.number", found["number"], 0, MAX_NUMBER),
+            after=validation.text("share.after", found["after"]),
             upto=None if upto is None else validation.text("share.upto", upto),
-            start=validation.integer("share.start", written["start"], 0, MAX_NUMBER),
+            start=validation.integer("share.start", found["start"], 0, MAX_NUMBER),
         )

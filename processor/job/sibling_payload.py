@@ -212,7 +212,7 @@ class SiblingPayload:
             raise InvalidEventError("job_id", job_id, _JOB_ID_RULE)
         share = None if event.get("share") is None else Share.from_payload(event["share"])
         hop = validation.integer("hop", event.get("hop"), 1 if share is None else 0, MAX_HOP)
-        budget = _object("budget", event.get("budget"), {"hop", "since"})
+        budget = validation.fields("budget", event.get("budget"), {"hop", "since"})
         return cls(
             job=job,
             job_id=job_id,
@@ -242,12 +242,6 @@ def _given(payload: Mapping[str, Any], name: str, rule: Callable[[str, object], 
     return None if written is None else rule(name, written)
 
 
-def _object(field: str, value: object, names: set[str]) -> dict[str, Any]:
-    if not isinstance(value, dict) or set(value) != names:
-        raise InvalidEventError(field, value, f"must be an object with exactly {', '.join(sorted(names))}")
-    return value
-
-
 def _names(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise InvalidEventError(field, value, "must be a list of strings")
@@ -255,7 +249,7 @@ def _names(field: str, value: object) -> tuple[str, ...]:
 
 
 def _checkpoint_key(manifest: object, job: Job, job_id: str, *, first: bool) -> str | None:
-    place = _object("manifest", manifest, {"bucket", "key", "checkpoint"})
+    place = validation.fields("manifest", manifest, {"bucket", "key", "checkpoint"})
     if place["bucket"] != job.manifest_bucket:
         raise InvalidEventError("manifest.bucket", place["bucket"], "must be the job's manifest_bucket")
     if place["key"] != job.manifest_key_of(job_id):

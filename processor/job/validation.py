@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from processor.errors import InvalidEventError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 MAX_LINE = 200  # characters
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -43,6 +44,13 @@ def line(field: str, value: object) -> str:
         rule = f"must be one line of at most {MAX_LINE} characters, without control or invisible characters"
         raise InvalidEventError(field, value, rule)
     return written.strip()
+
+
+def fields(field: str, value: object, names: AbstractSet[str]) -> dict[str, Any]:
+    """Return an object that has exactly the named fields."""
+    if not isinstance(value, dict) or value.keys() != names:
+        raise InvalidEventError(field, value, f"must be an object with exactly {', '.join(sorted(names))}")
+    return value
 
 
 def integer(field: str, value: object, low: int, high: int) -> int:
