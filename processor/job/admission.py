@@ -66,7 +66,7 @@ def check_division(job: Job, asked: str = "chains") -> None:
         return
     if job.cursor is not None:
         raise InvalidEventError("cursor", job.cursor, f"must be absent with {asked} above 1: use start_after")
-    for name in ("prefixes", "keys_from", "refresh"):
+    for name in sources.OTHER_SOURCES:
         value = getattr(job, name)
         if value is not None:
             raise InvalidEventError(name, value, f"needs {asked} 1: chains share the keys of one prefix only")

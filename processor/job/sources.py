@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from processor.job.fields import JobFields
 
-SOURCES = ("prefix", "prefixes", "keys_from", "refresh")
+OTHER_SOURCES = ("prefixes", "keys_from", "refresh")
+SOURCES = ("prefix", *OTHER_SOURCES)
 CHOICES = (
     *("include", "exclude", "modified_since", "modified_before"),
     *("min_size", "max_size", "storage_classes", "archived"),
@@ -63,12 +64,12 @@ def chosen(found: Mapping[str, tuple[str, Any]], event: Mapping[str, Any]) -> di
     :raises InvalidEventError: There are several sources.
     """
     named = [name for name in SOURCES if event.get(name) is not None]
-    given = named or [name for name in SOURCES[1:] if found[name][1] is not None]
+    given = named or [name for name in OTHER_SOURCES if found[name][1] is not None]
     if len(given) > 1:
         label, value = found[given[1]]
         raise InvalidEventError(label, value, f"must be absent with {given[0]}: keys come from one source")
     if not given or given == ["prefix"]:
-        return dict(found) | {name: (name, None) for name in SOURCES[1:]}
+        return dict(found) | {name: (name, None) for name in OTHER_SOURCES}
     alone: dict[str, tuple[str, Any]] = {name: (name, None) for name in SOURCES if name != given[0]} | {
         "prefix": ("prefix", "")
     }
@@ -91,11 +92,9 @@ def check_alone(job: JobFields) -> None:
     """
     if job.version_ids and job.cursor is not None:
         raise InvalidEventError("cursor", job.cursor, "must be absent with version_ids: use start_after")
-    source = next((name for name in SOURCES[1:] if getattr(job, name)), None)
+    source = next((name for name in OTHER_SOURCES if getattr(job, name)), None)
     if source is None:
         return
-    if job.chains > 1:
-        raise InvalidEventError("chains", job.chains, f"must be 1 with {source}")
     unknown = ("cursor",) if source == "prefixes" else ("cursor", "start_after", "end_at")
     for name in unknown:
         if getattr(job, name) is not None:
