@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dev.tester.log_reader import LOG
-from presign_siblings.remote.logs import ENDS
 from processor.ledger import RUNNING
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from dev.tester.log_reader import Line
     from processor.ledger import Record
 
+ENDS = {"handover": "handed over", "parked": "parked", "complete": "complete", "failed": "failed"}  # by event
 KILLED, WAITED, NOTHING = "killed", "retry", "ended"
 COUNTED = frozenset({"page", "checkpoint", "complete", "parked", "handover"})
 CLOSE_SECONDS = 2.0  # a sample of the ledger and a log line this close are of the same hop

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dev.tester import shares
-from dev.tester.timeline import KILLED, WAITED
-from presign_siblings.remote.logs import ENDS
+from dev.tester.timeline import ENDS, KILLED, WAITED
 from processor.instant import ISO
 
 if TYPE_CHECKING:

@@ -1,10 +1,9 @@
-"""The function's log lines as they arrive, each once, and the hops of a chain that the lines report."""
+"""The function's log lines as they arrive, each once."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 # CloudWatch Logs may deliver older lines after newer ones, so each call reads the last minute again.
 OVERLAP = timedelta(seconds=60)
-ENDS = {"handover": "handed over", "parked": "parked", "complete": "complete", "failed": "failed"}
 
 Line = dict[str, Any]
 
@@ -94,41 +92,3 @@ def instant(line: Mapping[str, Any]) -> datetime | None:
     except (KeyError, ValueError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """
-    What one invocation of a chain did, by its log lines.
-
-    :param count: Keys of the whole run when it ended.
-    :param end:   How the invocation ended, in words; ``None`` while it works, or when it died.
-    :param why:   The reason, when it was parked or failed.
-    """
-
-    job_id: str
-    hop: int
-    request_id: str
-    began: datetime | None = None
-    ended: datetime | None = None
-    count: int | None = None
-    end: str | None = None
-    why: str | None = None
-
-
-def invocations(lines: Iterable[Line]) -> list[Invocation]:
-    """Return the invocations that the lines report, in the order in which they began."""
-    found: dict[str, Invocation] = {}
-    for line in lines:
-        request_id, event, at = str(line.get("request_id", "")), line["event"], instant(line)
-        if event == "start":
-            found[request_id] = Invocation(str(line.get("job_id")), int(line.get("hop", 0)), request_id, began=at)
-        known = found.get(request_id)
-        if known is None:
-            continue
-        if "count" in line:
-            known = replace(known, count=int(line["count"]))
-        if event in ENDS:
-            known = replace(known, end=ENDS[event], ended=at, why=line.get("reason"))
-        found[request_id] = known
-    return list(found.values())

@@ -1,12 +1,8 @@
-"""The command line reads each line of the function once, however late, and derives the course of a chain."""
+"""The command line reads each line of the function once, however late."""
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
-
 from presign_siblings.remote import logs
-from tests.conftest import NOW
 from tests.log_group import Group, event, line, tail
 
 
@@ -55,27 +51,6 @@ def test_a_function_that_was_never_invoked_has_no_lines() -> None:
     group = Group()
     group.missing = True
     assert tail(group).new() == []
-
-
-def test_the_hops_of_a_chain_are_derived_from_its_lines() -> None:
-    """Which hop began, handed over, died, or parked."""
-    lines = [
-        json.loads(text)
-        for text in (
-            line("start", 0, request_id="a", job_id="k-1", hop=0, job_key="k"),
-            line("checkpoint", 5, request_id="a", count=20),
-            line("handover", 6, request_id="a", count=20),
-            line("start", 7, request_id="b", job_id="k-1", hop=1),
-            line("start", 60, request_id="c", job_id="k-1", hop=1),
-            line("checkpoint", 65, request_id="c", count=40),
-            line("parked", 66, request_id="c", count=40, reason="stopped"),
-            line("duplicate", 70, request_id="d"),
-        )
-    ]
-    first, died, last = logs.invocations(lines)
-    assert (first.hop, first.count, first.end, first.ended) == (0, 20, "handed over", NOW + timedelta(seconds=6))
-    assert (died.hop, died.began, died.end) == (1, NOW + timedelta(seconds=7), None)
-    assert (last.hop, last.count, last.end, last.why) == (1, 40, "parked", "stopped")
 
 
 def test_the_lines_of_a_job_are_those_of_all_its_runs() -> None:
