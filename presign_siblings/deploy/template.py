@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 _SHIPPED = Path(__file__).parent / "cloudformation"  # setup.py puts it into the wheel
 _FOLDER = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2] / "cloudformation"
 TEMPLATE = _FOLDER / "presign-siblings.yaml"
-AUDIT = TEMPLATE.with_name("presign-siblings-audit.yaml")
 _NO_VALUE = object()
 
 

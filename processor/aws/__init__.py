@@ -16,7 +16,7 @@ from processor.aws.service_models import SERVICE_MODELS
 from processor.aws.signing_credentials import SigningCredentials, credentials_end, frozen
 
 if TYPE_CHECKING:
-    from processor.aws.clients import is_of_role, open_dynamodb, open_events, open_s3, open_states, secret_key
+    from processor.aws.clients import is_of_role, open_dynamodb, open_events, open_s3, secret_key
     from processor.aws.connections import Connections
     from processor.aws.shared_credentials import SharedCredentials
 
@@ -34,7 +34,6 @@ __all__ = [
     "open_dynamodb",
     "open_events",
     "open_s3",
-    "open_states",
     "role_credentials",
     "s3_settings",
     "secret_credentials",
@@ -47,7 +46,7 @@ if not TYPE_CHECKING:  # type checkers see the imports above, and no name beside
     __getattr__ = at_first_use(
         __name__,
         dict.fromkeys(
-            ("is_of_role", "open_dynamodb", "open_events", "open_s3", "open_states", "secret_key"),
+            ("is_of_role", "open_dynamodb", "open_events", "open_s3", "secret_key"),
             "processor.aws.clients",
         )
         | {

@@ -12,7 +12,7 @@ from processor.causes.store_answer import (
     is_of_kms,
     is_of_owners_key,
 )
-from processor.causes.text import EQUALS, has_credential, of_file, place, plain
+from processor.causes.text import EQUALS, has_credential, place, plain
 from processor.causes.why import ENDPOINT, FOREIGN, OWNER, is_refusal, why
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "is_of_kms",
     "is_of_owners_key",
     "is_refusal",
-    "of_file",
     "place",
     "plain",
     "why",

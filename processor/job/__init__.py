@@ -13,7 +13,6 @@ from processor.job.deployment_settings import (
 from processor.job.distribution import (
     CANNED,
     CLOUDFRONT,
-    MAX_CLOUDFRONT_SECONDS,
     MAX_EXPIRY_SECONDS,
     PREFIX,
     S3,
@@ -33,7 +32,6 @@ from processor.job.fields import (
     FIELDS,
     GZIP,
     LAST_MODIFIED,
-    NONE,
     SIZE,
     STORAGE_CLASS,
     VERSION_ID,
@@ -42,7 +40,7 @@ from processor.job.fields import (
 from processor.job.job import Job
 from processor.job.key_range import KeyRange, grouped
 from processor.job.reach import MAX_READ_SECONDS, Reach, endpoint
-from processor.job.response_headers import ATTACHMENT, INLINE, ResponseHeaders
+from processor.job.response_headers import ATTACHMENT, ResponseHeaders
 from processor.job.s3_names import source_bucket
 from processor.job.sample import Sample
 from processor.job.share import Share
@@ -65,15 +63,12 @@ __all__ = [
     "FACTS",
     "FIELDS",
     "GZIP",
-    "INLINE",
     "LAST",
     "LAST_MODIFIED",
     "MARKS",
-    "MAX_CLOUDFRONT_SECONDS",
     "MAX_EXPIRY_SECONDS",
     "MAX_HOPS_LIMIT",
     "MAX_READ_SECONDS",
-    "NONE",
     "PREFIX",
     "S3",
     "SHA1",

@@ -3,12 +3,12 @@
 from processor.listing.key_map_store import WORTH_PAGES, KeyMapStore
 from processor.listing.listed import Listed
 from processor.listing.lister import Lister
-from processor.listing.one_range import OneRange, open_listing
+from processor.listing.one_range import open_listing
 from processor.listing.page import Page
 from processor.listing.range_listing import RangeListing, RangePage
 from processor.listing.ranges.key_map import KeyMap, KeyMapMaker
 from processor.listing.ranges.open_range import just_before
-from processor.listing.ranges.planner import RangePlanner, Request
+from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
 from processor.listing.sequential import SequentialListing
 
@@ -20,12 +20,10 @@ __all__ = [
     "KeyMapStore",
     "Listed",
     "Lister",
-    "OneRange",
     "Page",
     "RangeListing",
     "RangePage",
     "RangePlanner",
-    "Request",
     "SequentialListing",
     "just_before",
     "open_listing",

@@ -2,23 +2,21 @@
 
 from processor.manifest.composer import Composer, S3Composer, Sink, open_s3_sink
 from processor.manifest.json_lines import lines
-from processor.manifest.part_plan import MAX_PARTS, MIN_PART
+from processor.manifest.part_plan import MIN_PART
 from processor.manifest.patience import PAUSE_SECONDS, Patience
-from processor.manifest.piece_store import Body, OpenPiece, PieceStore
+from processor.manifest.piece_store import Body, PieceStore
 from processor.manifest.range_writers import RangeWriters, Whole
 from processor.manifest.requests import answered, body_of
 from processor.manifest.s3_piece_store import PIECES, S3PieceStore
 from processor.manifest.stable_object import Edition, StableObject
 
 __all__ = [
-    "MAX_PARTS",
     "MIN_PART",
     "PAUSE_SECONDS",
     "PIECES",
     "Body",
     "Composer",
     "Edition",
-    "OpenPiece",
     "Patience",
     "PieceStore",
     "RangeWriters",

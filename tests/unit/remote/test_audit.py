@@ -19,6 +19,7 @@ from tests.conftest import NOW
 if TYPE_CHECKING:
     import pytest
 
+AUDIT = template.TEMPLATE.with_name("presign-siblings-audit.yaml")
 # A record of a presigned GetObject as AWS documents it, with shortened values.
 RECORD: dict[str, Any] = {
     "eventVersion": "1.09",
@@ -76,7 +77,7 @@ def test_the_command_prints_lines_and_names_a_missing_log_group(monkeypatch: pyt
 
 def test_a_boundary_bounds_the_role_of_the_audit_too() -> None:
     """An operator who may make roles only with a boundary can deploy it."""
-    loaded, boundary = template.load(template.AUDIT), "arn:aws:iam::000000000000:policy/boundary"
+    loaded, boundary = template.load(AUDIT), "arn:aws:iam::000000000000:policy/boundary"
     role = {"PermissionsBoundary": loaded["Resources"]["AuditRole"]["Properties"]["PermissionsBoundary"]}
     given = {name: str(each.get("Default", "")) for name, each in loaded["Parameters"].items()}
     assert template.Resolver(loaded, given).resolve(role) == {}
@@ -86,7 +87,7 @@ def test_a_boundary_bounds_the_role_of_the_audit_too() -> None:
 
 def test_the_trail_records_the_reads_of_one_bucket_only() -> None:
     """Each data event costs money; the records outlive the stack."""
-    resources = template.load(template.AUDIT)["Resources"]
+    resources = template.load(AUDIT)["Resources"]
     (selector,) = resources["AuditTrail"]["Properties"]["AdvancedEventSelectors"]
     fields = {each["Field"]: each for each in selector["FieldSelectors"]}
     assert fields["eventName"]["Equals"] == ["GetObject"]
