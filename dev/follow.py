@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from presign_siblings.remote.logs import instant, structured
+from presign_siblings.remote.logs import instant, is_an_end, structured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from presign_siblings.remote.logs import Tail
 
-ENDS = frozenset({"complete", "parked", "failed", "invalid"})
 LOOK_SECONDS = 0.2
 START_SECONDS = 60.0  # for a first line; a function that cannot load its code writes none
 
@@ -27,7 +26,7 @@ def lines(tail: Tail, since: datetime, seconds: float, why: Callable[[], str] = 
     Yield the structured lines of a job as they arrive in its log group, each once.
 
     The emulator writes the lines of a sibling when the sibling ends, so an earlier job's may come after the start of
-    this one. The job is the one that starts first. The last line is one of ``ENDS``.
+    this one. The job is the one that starts first. After the last line no sibling follows.
 
     :param tail:    The log group, from before the job began.
     :param since:   When the job began, UTC.
@@ -54,15 +53,10 @@ def lines(tail: Tail, since: datetime, seconds: float, why: Callable[[], str] = 
                 continue
             started = True
             yield line
-            if _is_an_end(line):
+            if is_an_end(line):
                 return
         if not new:
             time.sleep(LOOK_SECONDS)
     if not started:
         raise ChainError(f"the job did not start:\n{why()}")
     raise ChainError("\n".join([f"the chain did not end in {seconds:.0f} s; its last other lines:", *strays[-15:]]))
-
-
-def _is_an_end(line: dict[str, Any]) -> bool:
-    """Return whether no sibling follows; after a failure that is not terminal, Lambda delivers the event again."""
-    return line["event"] in ENDS and bool(line.get("terminal", True))

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from presign_siblings.cli.program import printable
+from processor.job.s3_names import MAX_KEY_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MAX_KEY_BYTES = 1024
 MOST_BYTES, MOST_BYTES_IN_ALL = 256 << 20, 1 << 30  # of real PDFs: emulator and proof hold them in memory
 SUFFIX = ".pdf"
 _PLAIN = re.compile(r"([A-Za-z0-9_-]{1,64}/)*[A-Za-z0-9_-]{1,64}\.pdf")
@@ -147,8 +149,7 @@ def _unfit(key: str) -> str | None:
 
 def _shown(path: Path, folder: Path) -> str:
     """Return a name for a terminal, with escapes for control characters."""
-    name = os.fsencode(path.relative_to(folder)).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return printable(os.fsencode(path.relative_to(folder)).decode(errors="backslashreplace"))
 
 
 def pdf(text: str) -> bytes:

@@ -92,3 +92,8 @@ def instant(line: Mapping[str, Any]) -> datetime | None:
     except (KeyError, ValueError):
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def is_an_end(line: Line) -> bool:
+    """Whether no hop follows; after a failure that is not terminal, Lambda delivers the event again."""
+    return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))

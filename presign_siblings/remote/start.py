@@ -148,16 +148,11 @@ def follow(
             if line.get("verdict") in ANSWERED:
                 verdicts[line.get("request_id")] = {"verdict": line["verdict"]}
             yield line | verdicts.get(line.get("request_id"), {})
-            if _is_an_end(line) or (mine and _is_past(line)):
+            if logs.is_an_end(line) or (mine and _is_past(line)):
                 return
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it continues")
         sleep(LOOK_SECONDS)
-
-
-def _is_an_end(line: Line) -> bool:
-    """Return whether no hop follows; after a failure that is not terminal, Lambda delivers the event again."""
-    return line["event"] in {"complete", "parked", "failed", "invalid"} and bool(line.get("terminal", True))
 
 
 def _is_past(line: Line) -> bool:
