@@ -77,25 +77,20 @@ class Responses:
 
     def continued(self, to: SiblingPayload, outcome: Outcome, warning: Mapping[str, str]) -> Response:
         """Answer that a sibling continues."""
-        count = outcome.checkpoint.counts.count
-        self.telemetry.event("handover", count=count, next_hop=to.hop)
+        self.telemetry.event("handover", count=outcome.checkpoint.counts.count, next_hop=to.hop)
         self.telemetry.count(SiblingsSpawned=1)
-        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
-        return Response(Status.CONTINUED, {**body, **warning}, outcome=outcome)
+        return _continued(to, outcome, warning)
 
     def fanned_out(self, to: SiblingPayload, outcome: Outcome, ranges: int, execution: str) -> Response:
         """Answer that several chains continue."""
         count, chains = outcome.checkpoint.counts.count, to.job.chains
         self.telemetry.event("fan_out", count=count, chains=chains, ranges=ranges, execution=execution)
-        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
-        return Response(Status.CONTINUED, {**body, "chains": chains, "execution": execution}, outcome=outcome)
+        return _continued(to, outcome, {"chains": chains, "execution": execution})
 
     def range_done(self, to: SiblingPayload, outcome: Outcome) -> Response:
         """Answer that a chain is at the end of its range; the job continues without it."""
-        count = outcome.checkpoint.counts.count
-        self.telemetry.event("range_done", count=count)
-        body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": count}
-        return Response(Status.CONTINUED, body, outcome=outcome)
+        self.telemetry.event("range_done", count=outcome.checkpoint.counts.count)
+        return _continued(to, outcome, {})
 
     async def completed(self, record: Record, client: S3Client, outcome: Outcome | None) -> Response:
         """Answer with the manifest that is there now, and report it."""
@@ -154,6 +149,12 @@ class Responses:
             )
             for name, key in keys.items()
         }
+
+
+def _continued(to: SiblingPayload, outcome: Outcome, more: Mapping[str, Any]) -> Response:
+    """Answer that the job continues, with further fields."""
+    body = {"status": Status.CONTINUED, "job_id": to.job_id, "hop": to.hop, "count": outcome.checkpoint.counts.count}
+    return Response(Status.CONTINUED, {**body, **more}, outcome=outcome)
 
 
 def _warned(facts: dict[str, Any], late: Mapping[str, str] | None) -> dict[str, Any]:
