@@ -24,8 +24,7 @@ def job_of(**fields: Any) -> Job:
 
 def run_of(delivery: str = "first", **fields: Any) -> SiblingPayload:
     """Return a submission's run."""
-    event = {"bucket": "reports", **fields}
-    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
+    job = job_of(**fields)
     return SiblingPayload.first(job, job.job_id(delivery), NOW)
 
 
@@ -55,11 +54,9 @@ def claim(run: SiblingPayload, *, resume: bool = False, time: datetime | None = 
 
 def begun(**fields: Any) -> SiblingPayload:
     """Return the place after a first hop."""
-    event = {"bucket": "reports", "prefix": "2026/04/", **fields}
-    job = Job.from_event(event, config={}, environment={}, deployment=OPEN, now=NOW)
-    first = SiblingPayload.first(job, job.job_id("request"), NOW)
+    first = run_of("request", **{"prefix": "2026/04/", **fields})
     checkpoint = replace(first.begin(), hop=1, ranges=(written(place="2026/04/é.pdf", cursor="token"),))
-    return first.after(checkpoint, f"{job.checkpoint_prefix(first.job_id)}000001-ab")
+    return first.after(checkpoint, f"{first.job.checkpoint_prefix(first.job_id)}000001-ab")
 
 
 def written(number: int = 0, *, place: str = "", cursor: str | None = None, pieces: int = 0) -> WrittenRange:

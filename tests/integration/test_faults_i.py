@@ -13,7 +13,8 @@ import pytest
 from processor.aws import open_s3
 from processor.aws.clients import MAX_ATTEMPTS
 from processor.errors import CheckpointLostError, ManifestTakenError, RetryableError, SourceRefusedError
-from processor.job import DeploymentSettings, Job, SiblingPayload
+from processor.job import Job, SiblingPayload
+from tests.builders import job_of
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.executions import Hops
@@ -23,13 +24,7 @@ if TYPE_CHECKING:
     from processor.chain import Outcome
 
 KEYS = sorted({*AWKWARD_KEYS, *(f"many/{number:04}.pdf" for number in range(200))})
-JOB = Job.from_event(
-    {"bucket": "reports", "suffix": "", "page_size": 50},
-    config={},
-    environment={},
-    deployment=DeploymentSettings.from_environment({}, {}),
-    now=NOW,
-)
+JOB = job_of(suffix="", page_size=50)
 PART = 1 << 15
 EVERY_CALL = (
     "ListObjectsV2",

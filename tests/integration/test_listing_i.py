@@ -11,11 +11,10 @@ import pytest
 
 from processor.aws import open_s3
 from processor.errors import CursorRefusedError, SourceRefusedError
-from processor.job import DeploymentSettings, Job
 from processor.listing import Lister, Page
 from processor.listing.listed import Listed, read
 from processor.listing.page_parser import KEYS
-from tests.conftest import NOW
+from tests.builders import job_of
 from tests.corpus import AWKWARD_KEYS
 from tests.pages import aws_page
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
@@ -23,14 +22,10 @@ from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from processor.job import Job
+
 SORTED = sorted(AWKWARD_KEYS)
-JOB = Job.from_event(
-    {"bucket": "reports", "suffix": "", "page_size": 7},
-    config={},
-    environment={},
-    deployment=DeploymentSettings.from_environment({}, {}),
-    now=NOW,
-)
+JOB = job_of(suffix="", page_size=7)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 
 from processor.aws import open_s3
 from processor.errors import RetryableError
-from processor.job import DeploymentSettings, Job
 from processor.listing import Lister, Page, SequentialListing
 from processor.signing import open_signer
+from tests.builders import job_of
 from tests.conftest import NOW
 from tests.corpus import AWKWARD_KEYS
 from tests.range_runs import RangeRun
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable
 
 KEYS = [f"{number:04}.pdf" for number in range(60)]
-JOB = Job.from_event(
-    {"bucket": "reports", "page_size": 10},
-    config={},
-    environment={},
-    deployment=DeploymentSettings.from_environment({}, {}),
-    now=NOW,
-)
+JOB = job_of(page_size=10)
 LONG = 20.0
 
 

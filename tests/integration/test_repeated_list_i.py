@@ -16,21 +16,15 @@ from botocore.credentials import Credentials
 
 from processor.aws import apply_settings, open_s3
 from processor.errors import RetryableError, SourceRefusedError
-from processor.job import DeploymentSettings, Job
+from processor.job import DeploymentSettings
 from processor.listing import Lister
 from processor.listing.repeated_list import RepeatedList
-from tests.conftest import NOW
+from tests.builders import job_of
 from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 
 KEYS = [f"in/{number:04}.pdf" for number in range(100)]
 OWNER = {"EXPECTED_BUCKET_OWNER": "111122223333", "REQUEST_PAYER": "requester"}
-JOB = Job.from_event(
-    {"bucket": "reports", "prefix": "in/", "page_size": 10},
-    config={},
-    environment={},
-    deployment=DeploymentSettings.from_environment({}, {}),
-    now=NOW,
-)
+JOB = job_of(prefix="in/", page_size=10)
 LIST = "ListObjectsV2"
 
 

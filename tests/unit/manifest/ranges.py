@@ -6,9 +6,8 @@ import gzip
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from processor.job import DeploymentSettings, Job, KeyRange
+from processor.job import Job, KeyRange
 from processor.manifest import Body, S3Composer, S3PieceStore
-from tests.conftest import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,13 +19,6 @@ if TYPE_CHECKING:
 PART = 64
 RUN = "0123456789abcdef-0123456789abcdef"
 ABOUT = {"count": "3", "expires-at": "2026-04-01T06:45:15Z"}
-
-
-def job_of(**fields: Any) -> Job:
-    """Return a job on bucket ``reports``."""
-    deployment = DeploymentSettings.from_environment({}, {})
-    event = {"bucket": "reports", **fields}
-    return Job.from_event(event, config={}, environment={}, deployment=deployment, now=NOW)
 
 
 def partition(done: Iterable[bool]) -> list[KeyRange]:

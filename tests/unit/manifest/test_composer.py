@@ -24,9 +24,10 @@ from processor.errors import (
 from processor.job import CommitState, EncodedBytes
 from processor.manifest import Whole, composer
 from processor.manifest.part_filler import MOST_JOINED
+from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
 from tests.simulation.loop import VirtualLoop
-from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, job_of, pieces_of, put
+from tests.unit.manifest.ranges import ABOUT, PART, RUN, composed, pieces_of, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

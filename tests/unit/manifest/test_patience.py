@@ -13,9 +13,10 @@ from processor.errors import PresignSiblingsError, RetryableError
 from processor.job import CommitState, EncodedBytes
 from processor.manifest import Patience, S3Composer, S3PieceStore, Whole
 from processor.manifest.patience import DROP_SECONDS, PAUSE_SECONDS
+from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
 from tests.simulation.loop import VirtualLoop
-from tests.unit.manifest.ranges import ABOUT, PART, RUN, job_of, put
+from tests.unit.manifest.ranges import ABOUT, PART, RUN, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping

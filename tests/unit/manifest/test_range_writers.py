@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from processor.errors import RetryableError
 from processor.job import EncodedBytes, Piece, WrittenRange
 from processor.manifest import RangeWriters, range_writer, range_writers, s3_piece_store
+from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
-from tests.unit.manifest.ranges import PART, composed, finished, job_of, manifest_of, partition, pieces_of
+from tests.unit.manifest.ranges import PART, composed, finished, manifest_of, partition, pieces_of
 
 if TYPE_CHECKING:
     from processor.job import KeyRange
