@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from processor.chain.fan_out import FanOut
     from processor.chain.pipeline import Listed, Listing
     from processor.chain.resources import Clients
-    from processor.job import Checkpoint, DeploymentSettings, KeyRange, SiblingPayload
+    from processor.job import Checkpoint, CommitState, DeploymentSettings, KeyRange, SiblingPayload
     from processor.ledger import Lease, Ledger, Record
     from processor.manifest import Sink
     from processor.reporting import Telemetry
@@ -138,13 +138,12 @@ class Execution:
 
     async def save(self, outcome: Outcome) -> SiblingPayload:
         """Write the checkpoint, and return the place that continues from it."""
-        at, before = outcome.checkpoint, self._start.commit
+        at = outcome.checkpoint
         self.lease.progress(at.counts.count)
         try:
             return self._run.after(at, await self.store.save(at))
         except BaseException:
-            if at.commit is not None and (before is None or before.upload_id != at.commit.upload_id):
-                await self.sink.composer.forget(at.commit)  # no checkpoint names it
+            await self._forget_new(at.commit)
             raise
 
     async def abort(self) -> None:
@@ -163,6 +162,12 @@ class Execution:
         await writers.abort()
         await self._discard(set(writers.keys) - set(self._start.pieces), 0)
 
+    async def _forget_new(self, upload: CommitState | None) -> None:
+        """Abort an upload that this hop has begun: no checkpoint names it."""
+        before = self._start.commit
+        if upload is not None and (before is None or before.upload_id != upload.upload_id):
+            await self.sink.composer.forget(upload)
+
     async def _discard(self, keys: Collection[str], seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(TIDYING_SECONDS, seconds)):
@@ -179,9 +184,7 @@ class Execution:
             if complete:
                 await self._keep_map(listed)
         if not complete:
-            ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
-            key_map = None if listed.key_map is None else listed.key_map.to_json()
-            at = replace(at, hop=start.hop + 1, ranges=ranges, spent=spent, key_map=key_map)
+            at = await self._suspended(writers, listed, at)
         return Outcome(
             complete=complete,
             start=start,
@@ -190,6 +193,17 @@ class Execution:
             seconds=(self.clock() - began).total_seconds(),
             wasted=lister.requests.count - (at.counts.pages - start.counts.pages),
         )
+
+    async def _suspended(self, writers: RangeWriters, listed: Listed, at: Checkpoint) -> Checkpoint:
+        """Store what is in memory; return the checkpoint for the next hop."""
+        try:
+            ranges = await writers.suspend(listed.partition)
+        except BaseException:
+            await self._forget_new(at.commit)
+            raise
+        spent = (*self._start.spent, *writers.spent)
+        key_map = None if listed.key_map is None else listed.key_map.to_json()
+        return replace(at, hop=self._start.hop + 1, ranges=ranges, spent=spent, key_map=key_map)
 
     async def _signer(self) -> Signer:
         clients = self.clients

@@ -146,6 +146,8 @@ def test_any_cut_of_a_job_of_several_parts_gives_the_manifest_of_a_single_run(
     faults=st.lists(st.integers(1, 40), max_size=4),
 )
 @example(count=21, seed=4, cuts=[1, 3], part=1000, page_size=5, compression="gzip", faults=[19, 3])
+# A part of the manifest fails, and then the piece that the hop would leave to the next one.
+@example(count=38, seed=0, cuts=[2], part=5000, page_size=5, compression="gzip", faults=[1, 33, 1])
 def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR0913 - each is drawn
     *, count: int, seed: int, cuts: list[int], part: int, page_size: int, compression: str, faults: list[int]
 ) -> None:
