@@ -16,6 +16,7 @@ EMULATOR := .venv-emulator/.installed-$(call key,emulator)
 SWIFT := .venv-swift/.installed-$(call key,swift)
 STORES := .venv-stores/.installed-$(call key,stores)
 DOCS := .venv-docs/.installed-$(call key,docs)
+LEAST := .venv-least/.installed-$(call key,least)
 TOOLS := .venv-tools/.installed-$(call key,tools)
 
 define make_venv
@@ -42,6 +43,9 @@ $(DOCS):
 
 $(TOOLS):
 	$(call make_venv,tools,.venv-tools,the libraries of the examples for other tools)
+
+$(LEAST):
+	$(call make_venv,least,.venv-least,the least versions that setup.py allows)
 
 # sosw 3 needs Python 3.12: its environment is made where the machine has one.
 SOSW3_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.1[23].*/bin/python; do \
@@ -103,6 +107,10 @@ endif
 .PHONY: sosw3
 sosw3: $(SOSW3)  ## the tests that involve sosw, again on sosw 3
 	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
+
+.PHONY: least
+least: install $(LEAST)  ## unit and integration tests with the least versions that setup.py allows (before a release)
+	@.venv-least/bin/python $(PYTEST) tests/unit tests/integration
 
 .PHONY: soak
 soak: install  ## continue with new seeds of the fault simulation, more examples, then kills of real runtimes: MINUTES=n KILLS=n

@@ -61,17 +61,17 @@ setup(
     },
     install_requires=[
         "PyYAML>=6.0.1",
-        "aioboto3>=14.1,<16",
+        "aioboto3>=15.2,<16",
         "aiofiles>=23.2.1",
-        "aiohttp>=3.10,<4",
+        "aiohttp>=3.14.4,<4",  # before, an upload whose connection is reset waits for the read timeout
         "aws-lambda-powertools>=3.0,<4",
-        "boto3>=1.37",
-        "click>=8.1,<9",
+        "boto3>=1.40",
+        "click>=8.2,<9",
         "isal>=1.7",
         "rich>=13",
         "sosw>=0.7.51,<4",
     ],
-    extras_require={"cloudfront": ["cryptography>=42"], "parquet": ["pyarrow>=15"]},
+    extras_require={"cloudfront": ["cryptography>=45"], "parquet": ["pyarrow>=15"]},
     cmdclass={"build_py": BuildWithCheckout},
     entry_points={"console_scripts": ["presign-siblings = presign_siblings.__main__:main"]},
 )
