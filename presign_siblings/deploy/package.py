@@ -156,6 +156,11 @@ def _compile(target: Target, tree: Path) -> None:
 
 def _run(command: list[str | Path]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode and "No module named pip" in done.stderr:
+        raise DeployError(
+            f"{command[0]} has no pip, which builds the package for Lambda: install the command with pipx, or with "
+            "uv tool install --with pip"
+        )
     if done.returncode:
         raise DeployError(
             f"the package for Lambda was not built; {' '.join(map(str, command[:4]))} says:\n{done.stderr}"

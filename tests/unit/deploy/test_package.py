@@ -7,6 +7,7 @@ import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from venv import EnvBuilder
 
 import pytest
 
@@ -115,6 +116,14 @@ def test_pips_setting_to_install_for_the_user_is_overruled(tmp_path: Path, monke
     (tmp_path / "lock.txt").touch()
     target = replace(package.deployment(), lock=tmp_path / "lock.txt", compiler=None)
     assert zipfile.is_zipfile(package.build(target, tmp_path / "cache"))
+
+
+def test_an_environment_without_pip_is_told_how_to_get_one(tmp_path: Path) -> None:
+    """``uv tool install`` makes such environments."""
+    EnvBuilder(with_pip=False).create(tmp_path / "venv")
+    target = replace(package.deployment(), python=tmp_path / "venv/bin/python", compiler=None)
+    with pytest.raises(DeployError, match="has no pip, .*: install the command with pipx, or with uv tool install"):
+        package.build(target, tmp_path / "cache")
 
 
 def test_every_package_of_the_lambda_is_pinned() -> None:
