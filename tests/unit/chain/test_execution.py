@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from processor.chain import execution
+from processor.chain import execution, pipeline
 from processor.errors import RetryableError, SourceRefusedError
 from processor.job import SiblingPayload
 from processor.manifest import composer
@@ -183,7 +183,8 @@ def test_any_splits_cuts_and_faults_give_the_manifest_of_one_chain(  # noqa: PLR
             assert outcome is not None
             return outcome
 
-    with mock.patch.object(execution, "open_listing", splitting(rng, sorted(keys))):
+    listing = mock.patch.object(execution, "open_listing", splitting(rng, sorted(keys)))
+    with listing, mock.patch.object(pipeline, "PAUSE_SECONDS", 0.0):
         outcome = asyncio.run(run())
     manifest = gzip.decompress(committed(split)) if compression == "gzip" else committed(split)
     assert manifest == manifest_of(single, job)
