@@ -89,13 +89,14 @@ class Hops:
         )
         try:
             outcome = await execution.outcome()
+            if outcome is None or outcome.complete:
+                await execution.tidy()
+                return outcome, None
+            return outcome, await execution.save(outcome)
         except BaseException:
             self.failed = execution
+            await execution.forget_begun()
             raise
-        if outcome is None or outcome.complete:
-            await execution.tidy()
-            return outcome, None
-        return outcome, await execution.save(outcome)
 
     async def chain(self, job: Job, pages: Iterable[int]) -> tuple[Outcome, int]:
         """Run a job in hops of these numbers of pages; return the last outcome, and the number of hops."""

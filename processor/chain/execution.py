@@ -65,6 +65,7 @@ class Execution:
     fan_out: FanOut | None = None
     _start: Checkpoint = field(init=False)
     _writers: RangeWriters | None = None
+    _composed: CommitState | None = None
     _commit: Commit = field(init=False)
 
     def __post_init__(self) -> None:
@@ -140,11 +141,13 @@ class Execution:
         """Write the checkpoint, and return the place that continues from it."""
         at = outcome.checkpoint
         self.lease.progress(at.counts.count)
-        try:
-            return self._run.after(at, await self.store.save(at))
-        except BaseException:
-            await self._forget_new(at.commit)
-            raise
+        return self._run.after(at, await self.store.save(at))
+
+    async def forget_begun(self) -> None:
+        """Abort an upload of the manifest that this hop has begun: the hop has failed, and the ledger names none."""
+        before, begun = self._start.commit, self._composed
+        if begun is not None and (before is None or before.upload_id != begun.upload_id):
+            await self.sink.composer.forget(begun)
 
     async def abort(self) -> None:
         """Drop everything that is stored: the run is over."""
@@ -162,12 +165,6 @@ class Execution:
         await writers.abort()
         await self._discard(set(writers.keys) - set(self._start.pieces), 0)
 
-    async def _forget_new(self, upload: CommitState | None) -> None:
-        """Abort an upload that this hop has begun: no checkpoint names it."""
-        before = self._start.commit
-        if upload is not None and (before is None or before.upload_id != upload.upload_id):
-            await self.sink.composer.forget(upload)
-
     async def _discard(self, keys: Collection[str], seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(TIDYING_SECONDS, seconds)):
@@ -180,11 +177,14 @@ class Execution:
         if listed.ended and self._run.share is None:
             whole = await writers.whole(listed.partition)
             state = await self._commit.compose(at, whole, signer, self._seconds)
+            self._composed = state
             at, complete, size = replace(at, commit=state), state is None, whole.encoded.size
             if complete:
                 await self._keep_map(listed)
         if not complete:
-            at = await self._suspended(writers, listed, at)
+            ranges, spent = await writers.suspend(listed.partition), (*start.spent, *writers.spent)
+            key_map = None if listed.key_map is None else listed.key_map.to_json()
+            at = replace(at, hop=start.hop + 1, ranges=ranges, spent=spent, key_map=key_map)
         return Outcome(
             complete=complete,
             start=start,
@@ -193,17 +193,6 @@ class Execution:
             seconds=(self.clock() - began).total_seconds(),
             wasted=lister.requests.count - (at.counts.pages - start.counts.pages),
         )
-
-    async def _suspended(self, writers: RangeWriters, listed: Listed, at: Checkpoint) -> Checkpoint:
-        """Store what is in memory; return the checkpoint for the next hop."""
-        try:
-            ranges = await writers.suspend(listed.partition)
-        except BaseException:
-            await self._forget_new(at.commit)
-            raise
-        spent = (*self._start.spent, *writers.spent)
-        key_map = None if listed.key_map is None else listed.key_map.to_json()
-        return replace(at, hop=self._start.hop + 1, ranges=ranges, spent=spent, key_map=key_map)
 
     async def _signer(self) -> Signer:
         clients = self.clients

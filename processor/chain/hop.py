@@ -152,9 +152,10 @@ class Hop:
             execution = self._execution(ledger, record, lease, clients)
             try:
                 end: HopEnd = await lease.keep(self._guarded(lease, execution, gathers=gathers))
-            except TerminalError as error:
-                if await self._failed(lease, error) and not error.is_resumable:
+            except BaseException as error:
+                if isinstance(error, TerminalError) and await self._failed(lease, error) and not error.is_resumable:
                     await execution.abort()
+                await execution.forget_begun()
                 raise
             if isinstance(end, Completed):  # needs the clients
                 await lease.complete()

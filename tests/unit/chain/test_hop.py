@@ -562,3 +562,29 @@ def test_a_first_hop_without_a_hand_over_does_not_look_up_the_recursion_guard(
         monkeypatch.setenv(name, value)
     deployed.hop(JOB, pages=pages)
     assert "get_function_recursion_config" not in counted.calls
+
+
+def test_a_hop_that_the_ledger_stops_after_its_checkpoint_leaves_no_upload(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record never named the checkpoint: the retry began another upload, and the parts of the first were billed."""
+    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.001)
+    before = deployed.s3.before
+
+    async def busy(operation: str, key: str) -> None:
+        if operation == "complete" and "/." not in key:
+            raise refuse("SlowDown", "CompleteMultipartUpload", 503)
+
+    async def lost(_: str, __: object) -> None:
+        if any("/pieces/" not in key and "/." in key for key in deployed.s3.objects):
+            raise refuse("InternalServerError", status=500)
+
+    deployed.s3.before, deployed.table.before = busy, lost
+    with pytest.raises(RetryableError):
+        deployed.hop(JOB, pages=30)
+    assert not deployed.s3.uploads
+
+    deployed.s3.before, deployed.table.before, deployed.seconds = before, None, 60.0
+    answer = deployed.hop(JOB)
+    assert (answer["status"], answer["count"]) == ("complete", 35)
+    assert not deployed.s3.uploads
