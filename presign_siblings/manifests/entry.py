@@ -60,14 +60,18 @@ class Entry(Line):
 
     @property
     def bucket(self) -> str | None:
-        """The bucket that the URL names: in its host, or right before the key; ``None`` where neither does."""
+        """
+        The bucket that the URL names: in its host, or right before the key; ``None`` where neither does.
+
+        The host of an access point names none, but its alias is as good as a bucket's name.
+        """
         host, _, path = self.url.partition("?")[0].partition("://")[2].partition("/")
         path = unquote(path)
         if path != self.key:
             before = path.removesuffix(f"/{self.key}")
             return None if before == path else before.rpartition("/")[2]
-        name, mark, _ = host.partition(".s3")
-        return name if mark else None
+        name, mark, rest = host.partition(".s3")
+        return name if mark and not rest.startswith("-accesspoint") else None
 
     def differs(self, size: int, etag: str) -> bool:
         """Whether an object has another size or ETag than the line, as far as the line has them."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _GLANCE = re.compile(rb'\{"key": ("(?:[^"\\]|\\.)*"), (?:"size": (\d+), )?"')
+_ALIAS = "-s3alias"  # ends the bucket's name that an access point has; it may lead to any bucket
 _NEVER = datetime.min.replace(tzinfo=UTC)
 COPIED = 1 << 20  # bytes at once
 SHOWN = 20_000  # lines that are read in a tenth of a second
@@ -196,7 +197,8 @@ def _refuse_two_buckets(one: Entry, other: Entry) -> None:
 
     :raises CommandError: The links name two buckets.
     """
-    if None not in (one.bucket, other.bucket) and one.bucket != other.bucket:
+    buckets = {one.bucket, other.bucket}
+    if len(buckets) > 1 and all(bucket is not None and not bucket.endswith(_ALIAS) for bucket in buckets):
         raise CommandError(
             f"key {one.key!r} is in the buckets {other.bucket!r} and {one.bucket!r}: manifests of several buckets need "
             "a folder for each"

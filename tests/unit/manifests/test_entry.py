@@ -39,6 +39,7 @@ def test_the_bucket_is_in_the_host_or_right_before_the_key() -> None:
     """An endpoint's path is not part of it: ``refresh`` refused ``s3/reports`` as a bucket."""
     host = "reports.s3.eu-west-1.amazonaws.com"
     urls = {f"{host}/a": "reports", "h/reports/a": "reports", "h/s3/reports/a": "reports", "h/a": None, "h/b": None}
+    urls["own-123456789012.s3-accesspoint.eu-west-1.amazonaws.com/a"] = None
     assert {url: Entry("a", f"http://{url}").bucket for url in urls} == urls
 
 

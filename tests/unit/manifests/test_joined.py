@@ -66,6 +66,15 @@ def test_a_key_of_two_buckets_is_refused(tmp_path: Path) -> None:
     assert keys(manifests[0], manifests[2]) == ["in/a.pdf"]
 
 
+@pytest.mark.parametrize("host", ["own-123456789012.s3-accesspoint", "own-abc-s3alias.s3"])
+def test_a_link_to_an_access_point_may_be_to_any_bucket(tmp_path: Path, host: str) -> None:
+    """The manifests of a job that was given an access point later were refused."""
+    manifests = [tmp_path / "a", tmp_path / "b"]
+    for manifest, each in zip(manifests, ("reports.s3", host), strict=True):
+        manifest.write_bytes(line("in/a.pdf", url("in/a.pdf", f"{each}.eu-west-1.amazonaws.com")))
+    assert keys(*manifests) == ["in/a.pdf"]
+
+
 def test_more_manifests_than_the_first_limit_of_open_files_are_joined(tmp_path: Path) -> None:
     """For example one a day for a year; the process may raise its own limit."""
     manifests = [written(tmp_path / f"{n:03}", f"{n:03}b", f"{n:03}a") for n in range(100)]
