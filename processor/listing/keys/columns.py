@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
@@ -57,9 +58,14 @@ def entry_of(found: Mapping[str, object], bucket: str | None) -> Mapping[str, ob
     """
     if found.keys() <= _OURS:  # a line of a manifest, as in most long lists
         return found
-    entry = {_COLUMNS.get(name.lower(), name.lower()): value for name, value in found.items()}
+    entry = {_our_name(name): value for name, value in found.items()}
     _refuse_listing(entry)
     return entry if counts(entry, bucket) else None
+
+
+@lru_cache(maxsize=64)
+def _our_name(name: str) -> str:
+    return _COLUMNS.get(name.lower(), name.lower())
 
 
 def counts(cells: Mapping[str, object], bucket: str | None) -> bool:
@@ -70,12 +76,13 @@ def counts(cells: Mapping[str, object], bucket: str | None) -> bool:
     :raises MalformedError: It names another one, or is of a journal (S3 Metadata): it may delete what a row before it
                             has named.
     """
-    if bucket is not None and cells.get("bucket", bucket) != bucket:
+    named, is_marker, is_latest = cells.get("bucket"), cells.get("is_delete_marker"), cells.get("is_latest")
+    if named is not None and bucket is not None and named != bucket:
         raise MalformedError("names another bucket than the job")
     if cells.get("record_type") == "DELETE":
         raise MalformedError("records a deletion: take the keys from the live inventory table")
-    is_marker, is_latest = cells.get("is_delete_marker"), cells.get("is_latest")
-    return str(is_marker).lower() != "true" and str(is_latest).lower() != "false"
+    is_object = is_marker is None or str(is_marker).lower() != "true"
+    return is_object and (is_latest is None or str(is_latest).lower() != "false")
 
 
 def _refuse_listing(entry: Mapping[str, object]) -> None:

@@ -135,6 +135,12 @@ def test_versions_that_are_not_the_latest_count_for_nothing_in_json_either() -> 
     assert versions_of(run(holding("keys", body), job)) == [("a.pdf", "v2")]
 
 
+def test_json_whose_bucket_is_null_is_of_the_jobs_own() -> None:
+    """A program that leaves the field open was refused: the null was taken for another bucket."""
+    found = run(holding("keys", b'{"bucket": null, "key": "a.pdf"}\n'), job_of(keys_from="s3://reports/keys"))
+    assert [line["key"] for line in found] == ["a.pdf"]
+
+
 def versions_of(lines: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
     """Return each line's key, with the version that its URL names."""
     return [(line["key"], parse_qs(urlsplit(line["url"]).query)["versionId"][0]) for line in lines]
