@@ -68,3 +68,17 @@ def test_two_calls_at_once_make_one_environment(tmp_path: Path) -> None:
     said = [each.communicate(timeout=100) for each in both]
     assert [each.returncode for each in both] == [0, 0], said
     assert "".join(out for out, _ in said).count("installing") == 1
+
+
+def test_an_environment_is_made_where_the_file_system_has_no_locks(tmp_path: Path) -> None:
+    """Lustre has none unless it is mounted with them: make said that it waits for another make, and failed."""
+    lock, flock = tmp_path / "lock.txt", tmp_path / "bin" / "flock"
+    lock.write_text("# nothing==0\n")
+    flock.parent.mkdir()
+    flock.write_text('#!/bin/sh\necho "flock: 9: Function not implemented" >&2\nexit 71\n')
+    flock.chmod(0o755)
+    command: list[str | Path] = [REPOSITORY / "requirements" / "install", "--anew", tmp_path / "venv", lock]
+    command += [sys.executable, "a test", tmp_path / "venv" / "made"]
+    path = {"PATH": f"{flock.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, env=os.environ | path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr, "waiting" in done.stdout) == (0, "", False)
