@@ -11,6 +11,7 @@ from urllib.request import HTTPHandler, HTTPSHandler, ProxyHandler, Request, bui
 
 from presign_siblings.certificates import tls
 from presign_siblings.errors import CommandError, NotFoundError, WrongUseError
+from presign_siblings.manifests.download_script import Answer
 from presign_siblings.manifests.entry import is_signed
 from presign_siblings.manifests.location import shown
 from presign_siblings.manifests.network import proxies, proxy_of, read_seconds
@@ -34,6 +35,7 @@ class _Handler(HTTPHandler, HTTPSHandler):
 
 def _connection(kind: Any, host: str, **arguments: Any) -> Any:  # noqa: ANN401 - http.client's
     made = kind(host, **arguments)
+    made.response_class = Answer
     made._create_connection = _dialled  # noqa: SLF001 - http.client has no other place for it
     return made
 

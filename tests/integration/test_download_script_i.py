@@ -26,6 +26,7 @@ from presign_siblings.manifests import download_script
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
 from presign_siblings.manifests.safe_folder import Folder
+from presign_siblings.manifests.web import response
 from processor.page import Names
 from tests.web import Answer, Web, breaking, raw, serving
 
@@ -312,6 +313,8 @@ def test_a_response_after_early_hints_is_read(tmp_path: Path) -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
     with raw_server(hints + OF_S3 + b'ETag: "abc-2"\r\nContent-Length: 4\r\n\r\n%PDF') as url:
         assert "1 fetched" in run(tmp_path, [Entry("a.pdf", f"{url}/a")]).stderr
+        with response(f"{url}/manifest.jsonl") as manifest:  # by urllib, too
+            assert manifest.read() == b"%PDF"
 
 
 def test_a_response_without_an_end_is_compared_with_the_listed_size(tmp_path: Path) -> None:
