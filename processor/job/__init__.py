@@ -23,6 +23,7 @@ from processor.job.distribution import (
 from processor.job.encoded_bytes import EncodedBytes
 from processor.job.field import Field
 from processor.job.fields import (
+    ACCESS_TIER,
     ARCHIVED_FAIL,
     ARCHIVED_INCLUDE,
     ARCHIVED_SKIP,
@@ -50,6 +51,7 @@ from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
 __all__ = [
+    "ACCESS_TIER",
     "ARCHIVED_FAIL",
     "ARCHIVED_INCLUDE",
     "ARCHIVED_SKIP",

@@ -47,6 +47,7 @@ NONE, GZIP = "none", "gzip"
 ARCHIVED_INCLUDE, ARCHIVED_SKIP, ARCHIVED_FAIL = "include", "skip", "fail"
 SIZE, ETAG, LAST_MODIFIED = "size", "etag", "last_modified"
 STORAGE_CLASS, CHECKSUM_TYPE = "storage_class", "checksum_type"
+ACCESS_TIER = "access_tier"  # of INTELLIGENT_TIERING; only a report of S3 Inventory has it
 VERSION_ID = "version_id"  # of each object, where the job pins versions; only the URL has it
 FACTS = (SIZE, ETAG, LAST_MODIFIED, STORAGE_CLASS, CHECKSUM_TYPE)  # in the order in which lines hold them
 MAX_PAGE_SIZE = 1000  # S3's limit for ListObjectsV2

@@ -8,7 +8,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.job import LAST, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.job import ACCESS_TIER, LAST, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 from processor.listing.facts import as_s3_writes
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ class Choice:
         self._by_name = list(_by_name(job, tuple(prefix for prefix in excluded if prefix.startswith(job.prefix))))
         self._by_fact = list(_by_fact(job, job.since(last_started)))
         needed = [fact for fact in dict.fromkeys(fact for _, fact, _ in self._by_fact) if fact not in job.fields]
-        if job.keys_place is not None and STORAGE_CLASS not in {*job.fields, *needed}:
-            needed.append(STORAGE_CLASS)  # a listing names the archived objects anyway
+        if job.keys_place is not None:  # a listing names the archived objects anyway
+            needed += [fact for fact in (STORAGE_CLASS, ACCESS_TIER) if fact not in {*job.fields, *needed}]
         self.facts = (*job.fields, *needed, *([VERSION_ID] if job.version_ids else ()))
 
     def names(self, keys: list[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from processor.job import CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
+from processor.job import ACCESS_TIER, CHECKSUM_TYPE, ETAG, LAST_MODIFIED, SIZE, STORAGE_CLASS, VERSION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,8 @@ _COLUMNS = {
     "storage_class": STORAGE_CLASS,
     "storageclass": STORAGE_CLASS,
     "checksum_type": CHECKSUM_TYPE,
+    "intelligenttieringaccesstier": ACCESS_TIER,
+    "intelligent_tiering_access_tier": ACCESS_TIER,
     "versionid": VERSION_ID,
     "version_id": VERSION_ID,
     "islatest": "is_latest",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
 from processor.hindrances import UNPINNED
-from processor.job import ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
+from processor.job import ACCESS_TIER, ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
 from processor.listing.keys import inventory
 from processor.listing.keys.columns import MalformedError
 from processor.listing.keys.earlier import lost
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 _PLACE = re.compile("s3[an]?://|arn:aws[a-z-]*:s3:::", re.IGNORECASE)  # s3a and s3n are Hadoop's
+_ARCHIVE_TIERS = frozenset({"ARCHIVE", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"})  # both forms are seen
 _URLS = ("https://", "http://", "gs://")
 
 
@@ -168,21 +169,21 @@ def _own(key: str, bucket: str) -> str:
 
 def _archived(lister: Lister, file: ObjectLines, keys: Sequence[str], found: Mapping[str, Row]) -> frozenset[str]:
     """
-    Return the keys whose storage class is an archive's.
+    Return the keys whose storage class, or INTELLIGENT_TIERING's access tier, is an archive's.
 
     :raises SourceRefusedError: The job needs the class of a key that it takes by its name, and the source has none.
     """
-    if STORAGE_CLASS not in lister.maker.facts:
-        return frozenset()
-    place = lister.maker.facts.index(STORAGE_CLASS)
-    classes = {key: found[key][place] for key in keys}
+    of_class, of_tier = map(lister.maker.facts.index, (STORAGE_CLASS, ACCESS_TIER))
+    classes = {key: found[key][of_class] for key in keys}
     unknown = lister.maker.named([key for key, value in classes.items() if value is None])
     if unknown and lister.job.archived != ARCHIVED_INCLUDE:
         raise SourceRefusedError(
             f"{file} does not give the {STORAGE_CLASS} of {shown(unknown[0])}: archived: {lister.job.archived} cannot "
             "be decided there"
         )
-    return frozenset(key for key, value in classes.items() if value in ARCHIVE_CLASSES)
+    return frozenset(
+        key for key, value in classes.items() if value in ARCHIVE_CLASSES or found[key][of_tier] in _ARCHIVE_TIERS
+    )
 
 
 def _check_allowed(lister: Lister, file: ObjectLines, keys: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ _PRINTED = re.compile(
 _MARKUP = re.compile(rb"\s*<(\?xml|!doctype|html)", re.IGNORECASE)
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
 _VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
+_OF_ALL_VERSIONS = ("bucket", "key", VERSION_ID, "is_latest", "is_delete_marker")  # how such an inventory's rows begin
 _DELIMITERS = (",", ";", "\t", "|")  # a spreadsheet writes the delimiter of its language, Redshift the last one
 
 
@@ -79,4 +80,6 @@ def _without_head(first: bytes, names: Sequence[str], bucket: str) -> CommaSepar
     found: list[str | None] = ["bucket", "key"] if of_s3 else ["key"]
     if of_s3 and _VERSION.fullmatch(",".join(cells[2:])):  # for Batch Operations; an inventory has other facts there
         found.append(VERSION_ID)
+    elif of_s3 and len(cells) > len(_OF_ALL_VERSIONS) and {*cells[3:5]} <= {"true", "false"}:
+        found = [*_OF_ALL_VERSIONS]
     return CommaSeparated(names, found, has_head=False, is_encoded=of_s3, bucket=bucket, delimiter=delimiter)

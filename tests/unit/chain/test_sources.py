@@ -32,7 +32,7 @@ from tests.fakes import FakeS3
 from tests.memory_s3 import etag
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 KEYS = [
     "a b.pdf",
@@ -174,6 +174,19 @@ def test_another_fact_after_the_key_is_taken_for_no_version(third: str) -> None:
     s3 = holding("keys.csv", f"reports,a.pdf,{third}\n".encode())
     with pytest.raises(SourceRefusedError, match=r"no version of 'a.pdf', which version_ids needs"):
         run(s3, job_of(keys_from="s3://reports/keys.csv", version_ids=True))
+
+
+def test_a_data_file_of_an_inventory_of_all_versions_gives_what_is_there() -> None:
+    """Without the report's manifest too: it has no header, and deleted keys and old versions were signed."""
+    rows = [
+        row("a.pdf"),
+        row("a.pdf", latest="false", version="v0"),
+        row("b.pdf", deleted="true"),
+        row("c.pdf", version=""),
+    ]
+    s3 = holding("data.csv.gz", gzip.compress(comma_separated([], *rows)))
+    found = run(s3, job_of(keys_from="s3://reports/data.csv.gz", version_ids=True))
+    assert versions_of(found) == [("a.pdf", "v1"), ("c.pdf", "null")]
 
 
 @pytest.mark.parametrize(
@@ -345,7 +358,9 @@ def test_inventory__a_report_that_does_not_fit_the_job_is_refused(changes: dict[
 
 
 def in_parquet(
-    rows: Sequence[tuple[str, bool, bool]], versions: Sequence[str | None] | None = None, **changes: Any
+    rows: Sequence[tuple[str, bool, bool]],
+    changes: Mapping[str, Any] | None = None,
+    **more: Sequence[str | None],
 ) -> FakeS3:
     """Return a bucket with a report of one file in Parquet, in row groups of four."""
     arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
@@ -359,7 +374,7 @@ def in_parquet(
         "last_modified_date": arrow.array([at] * len(rows), arrow.timestamp("ms", tz="UTC")),
         "e_tag": [f"{number:x}" * 400 for number in range(len(rows))],
         "storage_class": ["STANDARD"] * len(rows),
-    } | ({} if versions is None else {"version_id": versions})
+    } | more
     written = io.BytesIO()
     parquet.write_table(arrow.table(columns), written, row_group_size=4)
     s3, body = FakeS3([]), written.getvalue()
@@ -367,7 +382,7 @@ def in_parquet(
     manifest: dict[str, Any] = {"sourceBucket": "reports", "destinationBucket": "arn:aws:s3:::reports"}
     manifest |= {"fileFormat": "Parquet", "fileSchema": "message s3.inventory { required binary bucket (UTF8); }"}
     file = {"key": "inv/data/0.parquet", "MD5checksum": hashlib.md5(body).hexdigest()}  # noqa: S324
-    body = json.dumps(manifest | {"files": [file]} | changes).encode()
+    body = json.dumps(manifest | {"files": [file]} | dict(changes or {})).encode()
     s3.store("inv/manifest.json", body, {}, etag(body))
     return s3
 
@@ -380,8 +395,8 @@ def test_inventory__a_report_in_parquet_gives_its_keys_wherever_it_is_cut() -> N
     assert [line["key"] for line in found] == [key for key, latest, deleted in rows if latest and not deleted]
     assert {tuple(line.values())[1:4] for line in found} == {(7, DATE, "STANDARD")}
     with pytest.raises(SourceRefusedError, match="the MD5 checksum differs"):
-        run(in_parquet(rows, files=[{"key": "inv/data/0.parquet", "MD5checksum": "0" * 32}]), job)
-    damaged = in_parquet(rows, files=[{"key": "inv/data/0.parquet"}])
+        run(in_parquet(rows, {"files": [{"key": "inv/data/0.parquet", "MD5checksum": "0" * 32}]}), job)
+    damaged = in_parquet(rows, {"files": [{"key": "inv/data/0.parquet"}]})
     body = damaged.objects["inv/data/0.parquet"]
     for broken in (body[:-1], body[:40] + bytes(len(body) // 2) + body[40 + len(body) // 2 :], b"PAR1"):
         damaged.store("inv/data/0.parquet", broken, {}, etag(broken))
@@ -395,7 +410,7 @@ def test_inventory__an_object_from_before_versioning_has_the_version_null() -> N
     in_csv = report([row("a.pdf"), row("b.pdf", version=""), row("c.pdf", version="", latest="false")])
     keys = [(key, True, False) for key in ("a.pdf", "b.pdf", "c.pdf")]
     assert versions_of(run(in_csv, job)) == [("a.pdf", "v1"), ("b.pdf", "null")]
-    versions = versions_of(run(in_parquet(keys, ["v1", "", None]), job))
+    versions = versions_of(run(in_parquet(keys, version_id=["v1", "", None]), job))
     assert versions == [("a.pdf", "v1"), ("b.pdf", "null"), ("c.pdf", "null")]
     with pytest.raises(SourceRefusedError, match=r"has no version of 'a\.pdf'"):  # of current versions alone
         run(in_parquet(keys), job)
@@ -565,6 +580,24 @@ def test_archived_objects_are_recognised_by_the_storage_class_in_the_list(archiv
     of_s3 = b'{"Key":"0.pdf","StorageClass":"STANDARD"}\n{"Key":"1.pdf","StorageClass":"DEEP_ARCHIVE"}\n'
     job = job_of(keys_from="s3://reports/keys", archived=archived)
     assert [line["key"] for line in run(holding("keys", of_s3), job)] == left
+
+
+TIERS = ("FREQUENT", "ARCHIVE_INSTANT_ACCESS", "", "ARCHIVE", "DEEP_ARCHIVE", "ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS")
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_inventory__an_object_that_intelligent_tiering_has_archived_counts_as_archived(form: str) -> None:
+    """Its link answers 403 like one of GLACIER, and only a report names it; each was signed without a word."""
+    keys = [f"{number}.pdf" for number in range(len(TIERS))]
+    if form == "csv":
+        cells = [[*row(key)[:-1], "INTELLIGENT_TIERING", tier] for key, tier in zip(keys, TIERS, strict=True)]
+        s3 = report(cells, fileSchema=f"{SCHEMA}, IntelligentTieringAccessTier")
+    else:
+        classes = ["INTELLIGENT_TIERING"] * len(TIERS)
+        rows = [(key, True, False) for key in keys]
+        s3 = in_parquet(rows, storage_class=classes, intelligent_tiering_access_tier=TIERS)
+    job = job_of(**INVENTORY, archived="skip", fields="storage_class", version_ids=form == "csv")
+    assert [line["key"] for line in run(s3, job)] == keys[:3]
 
 
 def test_a_key_left_out_needs_no_storage_class() -> None:
