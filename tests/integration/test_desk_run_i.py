@@ -659,6 +659,14 @@ def test_keys_from__a_list_of_keys_is_signed_without_a_filter(shell: Shell, moto
     assert keys(shell.folder / "some.jsonl") == ["in/0/0000.pdf", "in/no.txt"]
 
 
+def test_keys_from__an_inventory_report_on_this_machine_is_looked_for_in_s3(shell: Shell) -> None:
+    """Its files are there; it was a traceback."""
+    place = shell.folder / "manifest.json"
+    place.write_text("{}")
+    code, _, err = shell.run("run", f"s3://{shell.bucket}/", "--keys-from", str(place), "--to", "some.jsonl")
+    assert (code, "name the report there, s3://bucket/.../manifest.json" in err) == (1, True), err
+
+
 TWO = ("--processes", "2")
 
 

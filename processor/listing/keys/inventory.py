@@ -47,6 +47,8 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
     :param bucket: The job's bucket.
     :raises SourceRefusedError: It is no report, one of another bucket, damaged, or neither in CSV nor in Parquet.
     """
+    if not source.bucket:
+        raise SourceRefusedError(f"{source} names files in S3: name the report there, s3://bucket/.../{MANIFEST}")
     if source.size > MAX_BYTES:
         raise SourceRefusedError(f"{source} is too long for the manifest of an inventory report")
     body = await source.read(0, source.size) if source.size else b""

@@ -47,6 +47,8 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
     if first.strip() == b"[" or first.lstrip().startswith((b'[{"', b'["')):
         raise MalformedError("is one JSON array: write one element a line (jq -c '.[]')")
+    if name.endswith("/symlink.txt"):  # for Hive
+        raise MalformedError("names the data files of an S3 Inventory report: name the report's manifest.json")
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names, bucket)

@@ -500,6 +500,7 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys", b'{"Bucket": "others", "Key": "a.pdf"}\n', "names another bucket"),
         ("keys", b'{"status":"success","type":"file","size":7,"key":"a.pdf"}\n', "is of mc ls"),
         ("keys", b'{"key":"s3://reports/in/","type":"directory"}\n', "is a folder"),
+        ("hive/dt=1/symlink.txt", b"s3://reports/inv/data/0.csv.gz\n", "name the report's manifest.json"),
         ("keys.csv", b"key,record_type\na.pdf,CREATE\na.pdf,DELETE\n", "records a deletion"),
     ],
 )
