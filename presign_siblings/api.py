@@ -1,8 +1,8 @@
 """
 The public Python API: read a manifest, and run a job on this machine.
 
-Everything else may change with any version. AWS is what boto3 finds: ``AWS_PROFILE``, ``AWS_REGION``,
-``AWS_ENDPOINT_URL`` and its other variables and files.
+Everything else may change with any version. AWS is what boto3 finds (``AWS_PROFILE``, ``AWS_REGION``,
+``AWS_ENDPOINT_URL`` and its other variables and files) at the first call of the process, or what ``session`` names.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from presign_siblings.laptop.request import requested
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.location import S3
-from presign_siblings.session import words_of_aws
+from presign_siblings.session import using, words_of_aws
 from processor.chain import Status
 from processor.errors import PresignSiblingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import boto3
 
     from presign_siblings.laptop.progress import Progress
     from processor.chain import Response
@@ -58,15 +60,21 @@ class Run:
     warning: str | None = None
 
 
-def read_manifest(manifest: str | Path) -> Iterator[Entry]:
+def read_manifest(manifest: str | Path, *, session: boto3.Session | None = None) -> Iterator[Entry]:
     """
     Yield the entries of a manifest, each with ``key`` and ``url``, in S3's order; memory stays flat.
 
     :param manifest: A path, ``s3://bucket/key``, or an http(s) URL; plain or gzip.
+    :param session:  Reads a manifest in S3.
     :raises CommandError: The manifest does not exist or may not be read, AWS cannot be reached, or a line breaks the
                           format.
     """
-    with _in_words(), joined([str(manifest)], lambda: connections.client("s3")) as (_, entries):
+
+    def client() -> Any:  # noqa: ANN401 - boto3's; a generator runs in its caller's context, so only this has the session
+        with using(session):
+            return connections.client("s3")
+
+    with _in_words(), joined([str(manifest)], client) as (_, entries):
         yield from entries
 
 
@@ -75,6 +83,7 @@ def run_job(
     to: str | Path = "manifest.jsonl",
     *,
     resume: bool = False,
+    session: boto3.Session | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     stopping: Callable[[], bool] | None = None,
     **fields: Any,  # noqa: ANN401 - each field has its own type
@@ -87,6 +96,7 @@ def run_job(
     :param source:      ``s3://bucket/prefix``.
     :param to:          A new file (``.gz`` compresses), a folder, or ``s3://bucket/prefix/``.
     :param resume:      Continue where an earlier call with the same arguments was stopped or killed.
+    :param session:     Lists, signs and writes, so that calls of several tenants can run at once.
     :param on_progress: Called after each page with a value whose ``count`` is the keys so far.
     :param stopping:    Asked after each page; once it is true, the run saves a checkpoint and returns.
     :param fields:      Fields of the event, as docs/reference/event.md describes them: ``expiry_seconds``, ``suffix``.
@@ -98,7 +108,7 @@ def run_job(
     if fields.get("page") and not str(to).startswith(S3):
         raise WrongUseError("run_job writes no page beside a file: presign-siblings export --as html writes one")
     on_progress, stops = on_progress or (lambda _: None), stopping or (lambda: False)
-    with _in_words():
+    with _in_words(), using(session):
         running, event = requested(
             source, str(to), fields, connections.client("s3"), on_progress=on_progress, stopping=stops
         )

@@ -104,7 +104,7 @@ def check_proxy(url: str) -> None:
 
 def connections() -> Connections:
     """
-    Return what opens the pipeline's clients with the credentials that this process has found.
+    Return what opens the pipeline's clients with the credentials, profile and region of this call's session.
 
     :raises CommandError: There are no credentials.
     """
@@ -113,7 +113,8 @@ def connections() -> Connections:
         raise CommandError(no_credentials())
     from processor.aws import Connections, SharedCredentials  # noqa: PLC0415 - most commands need no asynchronous client
 
-    return Connections(s3=partial(_open_s3, SharedCredentials(found)))
+    own = SharedCredentials(found, session().profile, session().get_config_variable("region"))
+    return Connections(s3=partial(_open_s3, own))
 
 
 @asynccontextmanager

@@ -1,11 +1,13 @@
-"""The session of this process: profile, settings and credentials, which are found once."""
+"""The session of this process, or of a call: profile, settings and credentials, which are found once."""
 
 from __future__ import annotations
 
 import functools
 import os
 import sys
-from typing import Any
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
 
 import botocore.credentials
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ProfileNotFound
@@ -17,26 +19,55 @@ from presign_siblings.errors import CommandError
 from processor.aws import SERVICE_MODELS, frozen
 from processor.causes import plain, why
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OF_CALL: ContextVar[Session | None] = ContextVar("session", default=None)
 CAN_LOG_IN = hasattr(botocore.credentials, "LoginProvider")
 
 
 def session() -> Session:
     """
-    Return the session of this process, which looks for credentials only once.
+    Return the session of this call or else of this process; each looks for credentials only once, while the
+    variables of AWS stay as they are.
 
     The session is botocore's, since boto3 would load its file transfers before the first S3 client. A caller of the
     Python API may have set boto3's default session, which then takes precedence.
     """
+    of_call = _OF_CALL.get()
+    if of_call is not None:
+        return of_call
     theirs = getattr(sys.modules.get("boto3"), "DEFAULT_SESSION", None)
-    found: Session = _own_session() if theirs is None else theirs._session  # noqa: SLF001 - boto3 has no public access
+    found: Session = _own_session(_variables()) if theirs is None else theirs._session  # noqa: SLF001 - boto3 has no public access
     return found
 
 
-@functools.cache
-def _own_session() -> Session:
+def _variables() -> tuple[tuple[str, str], ...]:
+    """Return what a session reads at different times: the keys of one profile would sign for the region of another."""
+    return tuple(item for item in os.environ.items() if item[0].startswith("AWS_"))
+
+
+@functools.lru_cache(maxsize=1)
+def _own_session(_: tuple[tuple[str, str], ...]) -> Session:
     core = Session(profile=os.environ.get(CHOSEN_PROFILE))
     core.register_component("data_loader", SERVICE_MODELS)
+    if "AWS_DEFAULT_REGION" not in os.environ and (region := os.environ.get("AWS_REGION")):
+        core.set_config_variable("region", region)  # Lambda, the AWS CLI and other SDKs read it, and botocore does not
     return core
+
+
+@contextmanager
+def using(theirs: Any) -> Iterator[None]:  # noqa: ANN401 - boto3 has no types
+    """
+    Let a session make all clients while the block runs, whatever other threads do meanwhile.
+
+    :param theirs: boto3's; ``None`` for the one that would be used now.
+    """
+    token = _OF_CALL.set(session() if theirs is None else theirs._session)  # noqa: SLF001 - boto3 has no public access
+    try:
+        yield
+    finally:
+        _OF_CALL.reset(token)
 
 
 def forget_session() -> None:

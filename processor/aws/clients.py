@@ -48,7 +48,7 @@ async def open_s3(
     :param concurrency:  List requests, and as many part uploads, under way at once.
     :param signing:      Credentials to use in place of the function's own.
     :param reach:        How requests are sent.
-    :param own:          Credentials that this process has found already.
+    :param own:          Credentials that a session of this process has found already.
     :raises RetryableError: There are no credentials.
     """
     core, session = _session(signing, own)
@@ -137,11 +137,12 @@ class _Session(aioboto3.Session):  # type: ignore[misc]  # aioboto3 has no types
 def _session(
     signing: SigningCredentials | None = None, own: SharedCredentials | None = None
 ) -> tuple[AioSession, _Session]:
-    core = AioSession()
+    core = AioSession(profile=own and own.profile)
     core.register_component("data_loader", SERVICE_MODELS)  # warm invocations share these, and nothing else
     core.register("after-call", name_endpoint)
     if signing is not None:
         core.set_credentials(signing.access_key, signing.secret_key, signing.token)
     elif own is not None:
         core._credentials = own  # type: ignore[attr-defined]  # noqa: SLF001 - what ``set_credentials`` sets, with the means to refresh
+        core.set_config_variable("region", own.region)
     return core, _Session(botocore_session=core)

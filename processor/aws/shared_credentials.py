@@ -18,10 +18,12 @@ class SharedCredentials(AioCredentials):
     Those that end are kept for half of the time that is left. boto3 asks for new ones at each request once less than 10
     minutes are left, and some programs and services never give more: each key would be signed by another session.
 
-    :param found: What ``boto3.Session.get_credentials`` returns.
+    :param found:   What ``boto3.Session.get_credentials`` returns.
+    :param profile: The session's profile, and its region, which the clients have too.
     """
 
-    def __init__(self, found: Any) -> None:  # noqa: ANN401 - of any provider
+    def __init__(self, found: Any, profile: str | None = None, region: str | None = None) -> None:  # noqa: ANN401 - of any provider
+        self.profile, self.region = profile, region
         self._found, self._end, self._until = found, None, datetime.min.replace(tzinfo=UTC)
         self._kept = self._ask()
         super().__init__(self._kept.access_key, self._kept.secret_key, self._kept.token)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -151,6 +154,68 @@ def test_a_profile_that_needs_an_mfa_code_is_named_when_no_terminal_can_ask_for_
         with pytest.raises(CommandError, match=r"profile ops wants an MFA code.*export-credentials --profile ops "):
             call()
     session.forget_session()
+
+
+def signed_by(manifest: str | None, **more: Any) -> tuple[str, str]:
+    """Return the access key and the region that a manifest's first URL is signed for."""
+    url = next(read_manifest(str(manifest), **more)).url
+    key, _, region, *_ = parse_qs(urlsplit(url).query)["X-Amz-Credential"][0].split("/")
+    return key, region
+
+
+def tenant(name: str) -> boto3.Session:
+    """Return a session of its own."""
+    return boto3.Session(aws_access_key_id=name, aws_secret_access_key="s", region_name=f"eu-{name.lower()}-1")
+
+
+def test_calls_at_once_sign_with_the_session_that_each_was_given(source: str) -> None:
+    """All had those of the process; nothing said with whose keys, and for which region, a link was signed."""
+    names, s3 = [f"T{number}" for number in range(6)], source.replace("/in/", "/links/")
+
+    def call(name: str) -> tuple[str, str]:
+        entered.wait()
+        run = run_job(source, f"{s3}{name}/", session=tenant(name))
+        return signed_by(run.manifest, session=tenant(name))
+
+    entered = threading.Barrier(len(names))
+    with ThreadPoolExecutor(len(names)) as pool:
+        assert list(pool.map(call, names)) == [(name, f"eu-{name.lower()}-1") for name in names]
+    assert signed_by(run_job(source, "own.jsonl").manifest)[0] not in names
+
+
+def test_a_manifest_is_read_with_its_own_session_while_another_job_runs(source: str) -> None:
+    """A generator runs in its caller's context: between two entries, each call still has its own session."""
+    entries = read_manifest(str(run_job(source, source.replace("/in/", "/links/")).manifest), session=tenant("A"))
+    next(entries)
+    assert signed_by(run_job(source, "own.jsonl").manifest)[0] != "A"
+    assert len(list(entries)) == len(KEYS) - 1
+
+
+def test_another_profile_in_the_environment_counts_from_the_next_call_on(
+    source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first profile's keys signed for the region of the second."""
+    keys = "aws_access_key_id = {0}\naws_secret_access_key = s\nregion = eu-{0}-1\n"
+    (tmp_path / "config").write_text("".join(f"[profile {name}]\n{keys.format(name)}" for name in "ab"))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION"):
+        monkeypatch.delenv(name)
+    for name in "ab":
+        monkeypatch.setenv("AWS_PROFILE", name)
+        assert signed_by(run_job(source, f"{name}.jsonl").manifest) == (name, f"eu-{name}-1")
+
+
+def test_the_default_session_and_aws_region_count_for_the_links_too(
+    source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys signed, but for the region of the environment; boto3 does not read AWS_REGION, which is documented."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", tenant("B"))
+    assert signed_by(run_job(source, "default.jsonl").manifest) == ("B", "eu-b-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "ap-south-1")
+    assert signed_by(run_job(source, "region.jsonl").manifest)[1] == "ap-south-1"
 
 
 def test_a_call_within_an_event_loop_names_the_way_out(source: str, tmp_path: Path) -> None:

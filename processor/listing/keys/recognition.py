@@ -47,8 +47,6 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
         raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
     if first.strip() == b"[" or first.lstrip().startswith((b'[{"', b'["')):
         raise MalformedError("is one JSON array: write one element a line (jq -c '.[]')")
-    if name.endswith("/symlink.txt"):  # for Hive
-        raise MalformedError("names the data files of an S3 Inventory report: name the report's manifest.json")
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names, bucket)
@@ -61,10 +59,12 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
             return CommaSeparated(names, found, has_head=True, bucket=bucket, delimiter=delimiter, is_spaced=is_spaced)
         if known and is_table:
             raise MalformedError("has a header without a column key")
-    return _without_head(first, names, bucket) if is_table else _lines(first, names)
+    return _without_head(first, names, bucket) if is_table else _lines(name, first, names)
 
 
-def _lines(first: bytes, names: Sequence[str]) -> Form:
+def _lines(name: str, first: bytes, names: Sequence[str]) -> Form:
+    if name.endswith("/symlink.txt"):  # for Hive
+        raise MalformedError("names the data files of an S3 Inventory report: name the report's manifest.json")
     if _TEXT.fullmatch(first):
         return JsonLines(names)
     if _PRINTED.match(first):
