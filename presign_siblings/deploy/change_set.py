@@ -93,7 +93,8 @@ def create(
         ChangeSetType=kind,
         Capabilities=["CAPABILITY_NAMED_IAM"],
         Parameters=_given(before or {}, parameters, same_template=how.get("same_template", False)),
-        **_template_and_tags(how),
+        **_template(how),
+        **_tags(cloudformation, stack, how),
     )["Id"]
     return _taken(cloudformation, stack, change_set, kind, poll)
 
@@ -108,17 +109,21 @@ def _given(before: Mapping[str, str], parameters: Mapping[str, str], *, same_tem
     return given
 
 
-def _template_and_tags(how: How) -> dict[str, Any]:
-    """Return the template and the tags of a request."""
-    url, tags = how.get("template_url"), how.get("tags")
-    request: dict[str, Any] = {"TemplateURL": url}
+def _template(how: How) -> dict[str, Any]:
+    """Return the template of a request."""
+    url = how.get("template_url")
     if how.get("same_template", False):
-        request = {"UsePreviousTemplate": True}
-    elif url is None:
-        request = {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")}
-    if tags:
-        request["Tags"] = [{"Key": name, "Value": value} for name, value in tags.items()]
-    return request
+        return {"UsePreviousTemplate": True}
+    return {"TemplateBody": template.TEMPLATE.read_text(encoding="utf-8")} if url is None else {"TemplateURL": url}
+
+
+def _tags(cloudformation: CloudFormationClient, stack: str, how: How) -> dict[str, Any]:
+    """Return the tags of a request: CloudFormation keeps all where none are named, and else removes the others."""
+    named = how.get("tags")
+    if not named:
+        return {}
+    tags = {**stacks.tags(cloudformation, stack), **named}
+    return {"Tags": [{"Key": name, "Value": value} for name, value in tags.items()]}
 
 
 def shown(

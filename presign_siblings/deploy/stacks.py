@@ -148,6 +148,13 @@ def outputs(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
     return {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
 
 
+def tags(cloudformation: CloudFormationClient, stack: str) -> dict[str, str]:
+    """Return the tags that a stack has; those that only AWS may give (Service Catalog does) are left out."""
+    found = _describe(cloudformation, stack)
+    given = found.get("Tags", []) if found else []
+    return {each["Key"]: each["Value"] for each in given if not each["Key"].startswith("aws:")}
+
+
 def _describe(cloudformation: CloudFormationClient, stack: str) -> StackTypeDef | None:
     try:
         (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]

@@ -131,7 +131,7 @@ def test_cloudformation_may_also_change_and_delete_its_resources() -> None:
 
 
 def test_every_right_to_tag_comes_with_the_right_to_untag() -> None:
-    """A deployment with other tags removes those of the last one."""
+    """A change that is rolled back removes the tags that it has added."""
     tags = {action for action in ALLOWED if ":Tag" in action}
     assert {action.replace(":Tag", ":Untag") for action in tags} - ALLOWED == set()
 

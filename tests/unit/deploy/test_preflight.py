@@ -222,6 +222,7 @@ def test_valid_parameters_pass() -> None:
     check_given({"Compression": "gzip", "MaxHops": "7", "CreateQueue": "true"})
 
 
+TAGGED = [{"Key": key, "Value": "1"} for key in ("cost-centre", "team", "aws:servicecatalog:productArn")]
 LIVE = {"ParameterKey": "LiveVersion", "ParameterValue": "1"}
 
 
@@ -234,9 +235,10 @@ class Cloud:
     def describe_stacks(self, **_: Any) -> dict[str, Any]:
         if not self.exists:
             raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "DescribeStacks")
-        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": [LIVE]}]}
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Parameters": [LIVE], "Tags": TAGGED}]}
 
     def create_change_set(self, **request: Any) -> dict[str, Any]:
+        self.tags = {each["Key"]: each["Value"] for each in request.get("Tags", ())}
         self.calls.append(f"create {request['ChangeSetType']}")
         return {"Id": "arn"}
 
@@ -268,6 +270,21 @@ def test_a_dry_run_shows_the_change_set_and_leaves_nothing(*, exists: bool, left
     found = change_set.shown(cloud, "presign-siblings", {})
     assert found == [{"action": "Add", "name": "JobsTable", "type": "AWS::DynamoDB::Table", "replaced": "False"}]
     assert cloud.calls == [f"create {'UPDATE' if exists else 'CREATE'}", "delete change set", *left]
+
+
+@pytest.mark.parametrize(
+    ("exists", "given", "asked"),
+    [
+        (True, {"team": "2", "x": "3"}, {"cost-centre": "1", "team": "2", "x": "3"}),
+        (False, {"team": "2"}, {"team": "2"}),
+        (True, None, {}),
+    ],
+)
+def test_tags_that_are_not_named_stay(*, exists: bool, given: dict[str, str] | None, asked: dict[str, str]) -> None:
+    """CloudFormation takes tags that come with a change for all, and removes the others, without a word."""
+    cloud: Any = Cloud(exists=exists)
+    change_set.shown(cloud, "presign-siblings", {}, tags=given)
+    assert cloud.tags == asked
 
 
 @pytest.mark.parametrize(("exists", "left"), [(True, []), (False, ["delete stack"])])
