@@ -116,14 +116,12 @@ class Progress:
         return parts % (self.fetched, self.size / 1e6, self.kept, len(self.failures))
 
 
-def listed(path, only):
+def listed(path):
     """Yield the listed files: key, name, URL, and the size where it is known."""
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             if line.startswith(MARK):
-                item = json.loads(line[len(MARK) :])
-                if only is None or fnmatch.fnmatchcase(item["key"], only):
-                    yield item
+                yield json.loads(line[len(MARK) :])
 
 
 def is_cut(path):
@@ -414,8 +412,8 @@ def shortened(name, written, most):
     return "%s%%~%s%s%s" % (stem, hashlib.sha256(written.encode("utf-8", "surrogatepass")).hexdigest()[:32], ending, mark)
 
 
-def places(items, folder, folding):
-    """Yield each item with its path; where the file system folds names, no two are equal."""
+def places(items, folder, folding, only=None):
+    """Yield each item with its path, or those that a glob takes; where the file system folds names, no two are equal."""
     root, taken, most = os.path.abspath(folder), {}, longest(folder) - SPARE
     if os.name == "nt":  # names longer than 260 characters
         root = "\\\\?\\" + ("UNC" + root[1:] if root.startswith("\\\\") else root)
@@ -428,7 +426,8 @@ def places(items, folder, folding):
             if taken[lower] > 1:
                 stem, ending = os.path.splitext(segments[-1])
                 segments[-1] = "%s%%~%d%s" % (stem, taken[lower], ending)
-        yield item, os.path.join(root, *segments)
+        if only is None or fnmatch.fnmatchcase(item["key"], only):
+            yield item, os.path.join(root, *segments)
 
 
 def work(found, jobs, progress):
@@ -478,9 +477,9 @@ def main():
         return 1
     connect_like_browsers()
     progress = Progress(sys.stderr.isatty())
-    items = listed(script, arguments.only)
+    found = places(listed(script), arguments.folder, folding, arguments.only)
     try:
-        work(places(items, arguments.folder, folding), max(1, arguments.jobs), progress)
+        work(found, max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
         report("\nstopped; run it again to continue\n")
         os._exit(130)  # the threads would else finish what they have begun

@@ -454,6 +454,12 @@ def test_names_that_are_equal_on_a_mac_stay_apart() -> None:
     assert found == ["/files/e\u0301.pdf", "/files/\u00c9%~2.pdf", "/files/\u00e9%~3.pdf"]
 
 
+def test_only__a_file_has_the_name_that_it_has_without_the_option() -> None:
+    """Where names fold, the second of two had the name of the first, and replaced its file."""
+    items = [{"name": name, "key": name} for name in ("A.pdf", "a.pdf")]
+    assert [path for _, path in SCRIPT.places(items, "/files", True, "a.*")] == ["/files/a%~2.pdf"]
+
+
 @pytest.mark.parametrize(
     ("folder", "root"), [("C:\\x", "\\\\?\\C:\\x\\"), ("\\\\server\\share\\x", "\\\\?\\UNC\\server\\share\\x\\")]
 )
@@ -498,7 +504,7 @@ def test_names_are_as_short_as_the_file_system_demands(
     expected = {"/".join(names.path(key)) for key in keys}
     command(tmp_path, [Entry(key, web.serve(f"/{at}", Answer(b"%PDF"))) for at, key in enumerate(keys)])
     script, progress = str(tmp_path / "download.py"), SCRIPT.Progress(show=False)
-    SCRIPT.work(SCRIPT.places(SCRIPT.listed(script, None), str(tmp_path / "to"), folding=False), 2, progress)
+    SCRIPT.work(SCRIPT.places(SCRIPT.listed(script), str(tmp_path / "to"), folding=False), 2, progress)
     found = [path for path in (tmp_path / "to").rglob("*") if path.is_file()]
     assert {path.relative_to(tmp_path / "to").as_posix() for path in found} == expected
     assert max(len(part.encode()) for name in expected for part in name.split("/")) <= 128
