@@ -100,7 +100,15 @@ def _would(terminal: Terminal, deployed: Deployed, job_key: str | None, event: d
 
 def _listening(terminal: Terminal, deployed: Deployed, options: dict[str, Any]) -> Tail | None:
     """Listen to the function from now on, where the command waits for the end of the job."""
-    return start.listen(terminal.client("logs"), deployed) if waits(options) else None
+    if not waits(options):
+        return None
+    tail = start.listen(terminal.client("logs"), deployed)
+    if tail.is_missing:
+        terminal.note(
+            f"note: there is no log group {deployed.log_group}. Unless the function's role may make it, no line shows "
+            f"the end of a job, and no metric comes: aws logs create-log-group --log-group-name {deployed.log_group}"
+        )
+    return tail
 
 
 def finish(

@@ -35,6 +35,7 @@ class Tail:
         self._logs, self._group, self._since = logs, group, since
         self._newest = since
         self._known: dict[object, datetime] = {}
+        self.is_missing = False  # whether the last call found no group
 
     def new(self) -> list[Line]:
         """Return the lines that are new since the last call, in the order of their time."""
@@ -62,13 +63,14 @@ class Tail:
         return new
 
     def _events(self, start: datetime) -> Iterator[Any]:
-        pages = self._logs.get_paginator("filter_log_events")
+        pages, self.is_missing = self._logs.get_paginator("filter_log_events"), False
         try:
             for page in pages.paginate(logGroupName=self._group, startTime=int(start.timestamp() * 1000)):
                 yield from page["events"]
         except ClientError as error:
             if error_code(error) != "ResourceNotFoundException":
                 raise
+            self.is_missing = True
 
 
 def structured(message: str) -> Line | None:

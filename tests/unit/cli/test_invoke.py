@@ -24,6 +24,7 @@ from processor.ledger import COMPLETE
 from tests.builders import record_of, run_of
 from tests.conftest import NOW
 from tests.deployed import DEPLOYED
+from tests.log_group import Group
 
 if TYPE_CHECKING:
     from presign_siblings.remote.logs import Tail
@@ -126,6 +127,17 @@ def test_a_dry_invoke_prints_its_event_and_sends_nothing(functions: MagicMock) -
     assert (report["dry_run"], report["function"]) == (True, DEPLOYED.named)
     assert "would get job" in CliRunner().invoke(main, called).stdout
     functions.invoke.assert_not_called()
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_wait_without_a_log_group_says_what_it_waits_for(functions: MagicMock, *, missing: bool) -> None:
+    """Somebody has deleted it, and the role may not make it: the command waited in silence, for ever."""
+    group = Group()
+    group.missing, functions.get_paginator.return_value = missing, group
+    functions.invoke.return_value = {"StatusCode": 202, "ResponseMetadata": {"RequestId": "r"}}
+    called = CliRunner().invoke(main, ["invoke", "s3://reports/2026/", "--wait", "--timeout", "0.01"])
+    assert called.exit_code == 6, called.output
+    assert (f"aws logs create-log-group --log-group-name {DEPLOYED.log_group}" in called.stderr) == missing
 
 
 STOPPED = replace(
