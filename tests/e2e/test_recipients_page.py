@@ -481,6 +481,20 @@ def test_a_page_without_scripts_says_where_to_open_it(driver: Any, tmp_path: Pat
     assert "JavaScript" not in shown(driver, tmp_path, [entry("a.pdf")]).find_element(By.TAG_NAME, "body").text
 
 
+def test_a_page_in_a_preview_says_where_files_can_be_saved(driver: Any, tmp_path: Path) -> None:
+    """Cloud stores show it in a frame that runs scripts and blocks downloads: "Started all", and no file came."""
+    shown(driver, tmp_path, attached(2))
+    outside = tmp_path / "preview.html"
+    outside.write_text(
+        '<iframe sandbox="allow-scripts" src="index.html" width=900 height=600></iframe>', encoding="utf-8"
+    )
+    driver.get(outside.as_uri())
+    driver.switch_to.frame(0)
+    assert "if no file is saved, save this page, and open it in a browser" in text(driver, "unscripted")
+    assert len(links(driver)) == 2
+    driver.switch_to.default_content()
+
+
 def test_a_mark_in_a_name_is_visible_in_forced_colors(driver: Any, tmp_path: Path) -> None:
     """It had the colour of its background, and a name that reverses the text looked like one with a blank."""
     shown(driver, tmp_path, [entry("a\u202efdp.exe")])
