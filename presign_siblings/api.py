@@ -2,7 +2,7 @@
 The public Python API: read a manifest, and run a job on this machine.
 
 Everything else may change with any version. AWS is what boto3 finds (``AWS_PROFILE``, ``AWS_REGION``,
-``AWS_ENDPOINT_URL`` and its other variables and files) at the first call of the process, or what ``session`` names.
+``AWS_ENDPOINT_URL`` and its other variables and files), or what ``session`` names.
 """
 
 from __future__ import annotations
