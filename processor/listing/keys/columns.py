@@ -26,6 +26,7 @@ _COLUMNS = {
     "checksum_type": CHECKSUM_TYPE,
     "intelligenttieringaccesstier": ACCESS_TIER,
     "intelligent_tiering_access_tier": ACCESS_TIER,
+    "checksumtype": CHECKSUM_TYPE,
     "versionid": VERSION_ID,
     "version_id": VERSION_ID,
     "islatest": "is_latest",

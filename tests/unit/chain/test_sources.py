@@ -79,11 +79,11 @@ FORMS = {
     "headed.by_redshift": comma_separated(["key", "size"], *([key, 7] for key in KEYS), delimiter="|"),
     "marked.txt": b"\xef\xbb\xbf" + "\n".join(ONE_LINE).encode(),
     "keys.jsonl": b"".join(json.dumps({"key": key, "size": 7, "url": "x"}).encode() + b"\n" for key in KEYS),
-    "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
+    "texts.jsonl": b"".join(json.dumps(key).encode() + b"\n\n" for key in KEYS),
     "found": b"".join(json.dumps({"Key": key}).encode() + b"\n" for key in KEYS),
     "of_athena.csv": comma_separated(["$path"], *([f"s3://reports/{key}"] for key in KEYS)),
     "headed.csv": comma_separated(["Size", "Key"], *([7, key] for key in KEYS)),
-    "bare.csv": comma_separated([], *([key] for key in KEYS)),
+    "BARE.CSV": comma_separated([], *([key] for key in KEYS)),
     "marked.csv": b"\xef\xbb\xbf" + comma_separated(["Key"], *([key] for key in KEYS)),
     "semicolons.csv": comma_separated(["key", "x"], *([key, 1] for key in KEYS), delimiter=";"),
     "marked.jsonl": b"\xef\xbb\xbf" + b"".join(json.dumps({"key": key}).encode() + b"\r\n" for key in KEYS),
@@ -92,15 +92,19 @@ FORMS = {
     "of_bucket.csv": comma_separated([], *(["reports", quote_plus(key)] for key in KEYS)),
     "headed.txt": comma_separated(["key", "etag"], *([key, 1] for key in KEYS)),
     "quoted.txt": b"".join(json.dumps(key).encode() + b"\n" for key in KEYS),
+    "found_by_s5cmd": b"".join(
+        json.dumps({"key": f"s3://reports/{key}", "type": "file", "size": 7}).encode() + b"\n" for key in KEYS
+    ),
     "of_s3.jsonl": b"".join(json.dumps({"Key": key, "Size": 7}).encode() + b"\n" for key in KEYS),
-    "titled.csv": comma_separated(["key", "size", "name"], *([key, 7, "Report"] for key in KEYS)),
+    "titled.csv": comma_separated(["key", "size", "name"], *([key, 7, "Report"] for key in KEYS)) + b"\r\n",
+    "headed_by_name.csv": comma_separated(["Name", "Size"], *([key, 7] for key in KEYS)),
     "spaced.csv": b'bucket, "key", size\n'
     + b"".join(b'reports, "%s", 7\n' % key.replace('"', '""').encode() for key in KEYS),
     "joined.csv": comma_separated(["Key", "Size"], *([key, 7] for key in KEYS[:9]), ["Key", "Size"])
     + comma_separated([], *([key, 7] for key in KEYS[9:])),
 }
-WHOLE = ("jsonl", "sv", "found", "headed", "quoted")
-SIZED = ("redshift", "keys.jsonl", "headed.csv", "of_s3", "titled", "spaced", "joined")
+WHOLE = ("jsonl", "sv", "CSV", "found", "headed", "quoted")
+SIZED = ("redshift", "by_name", "s5cmd", "keys.jsonl", "headed.csv", "of_s3", "titled", "spaced", "joined")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -156,6 +160,13 @@ def test_the_csv_of_export_gives_the_keys_and_the_versions_that_were_exported(na
     found = run(holding(name, body), job_of(keys_from=f"s3://reports/{name}", fields="etag", version_ids=True))
     assert versions_of(found) == [(key, f"v{n}") for n, key in enumerate(keys)]
     assert {line["etag"] for line in found} == {"=e"}
+
+
+def test_a_key_is_not_shortened_where_another_program_wrote_no_apostrophe() -> None:
+    """The list has the columns of an export, and the first letters of its keys are the keys' own."""
+    keys = ["+1.pdf", "=1.pdf", "@x.pdf"]
+    body = comma_separated(["key", "url", "expires_at"], *([key, "https://x/", ""] for key in keys))
+    assert [line["key"] for line in run(holding("l.csv", body), job_of(keys_from="s3://reports/l.csv"))] == keys
 
 
 VERSION = "3HL4kqCxf3vjVBH40Nrjfkd_2.x-RTE1"
@@ -459,9 +470,12 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
     ("name", "body", "why"),
     [
         ("keys.jsonl", b'{"url": "https://x/?Signature=secret"}\n', "has no key"),
+        ("keys.jsonl", b'{"key": ""}\n', "has no key"),
+        ("keys.jsonl", b'{"key": 7}\n', "has no key"),
         ("keys.jsonl", b'{"key": "a", "url": "https://x/?Signature=secret\n', "is not JSON"),
         ("keys.jsonl", b'{"key": ' + b"[" * 90_000 + b"]" * 90_000 + b"}\n", "is not JSON"),  # deeper than the stack
         ("inventory/manifest.json", b"[" * 90_000 + b"]" * 90_000, "is not the manifest of an inventory report"),
+        ("keys.csv", b"key,size\n,7\n", "has no key"),
         ("keys.csv", b"bucket,key\nothers,a\n", "names another bucket"),
         ("keys.gz", gzip.compress(b"a\nb\n", mtime=0)[:-3], "is cut off"),
         ("keys.gz", b"\x1f\x8b" + b"x" * 30, "damaged gzip"),
@@ -471,6 +485,7 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys", b"a.pdf\0b.pdf\0", "contains a NUL byte"),
         ("keys", b'[\n    {\n        "Key": "a.pdf"\n', "is one JSON array"),
         ("keys", b'{\n    "Contents": [\n', "is one JSON document"),
+        ("keys", b'{\r\n    "Contents": [\r\n', "is one JSON document"),
         ("keys.json", b'[{"Key": "a.pdf"}]', "is one JSON array"),
         ("keys", b'["a.pdf", "b.pdf"]', "is one JSON array"),
         ("keys", b"2026-04-01 06:30:15       1234 in/a.pdf\n", "as ls prints it"),
@@ -533,6 +548,42 @@ def test_a_key_may_begin_with_a_date(key: str) -> None:
 def test_a_list_of_a_byte_order_mark_alone_is_empty() -> None:
     """The URL of an empty key would list the bucket."""
     assert run(holding("keys", b"\xef\xbb\xbf"), job_of(keys_from="s3://reports/keys")) == []
+
+
+def test_inventory__a_key_that_is_not_unicode_gets_no_link_to_another_object() -> None:
+    """S3 writes its bytes URL-encoded; with a replacement letter for them, the link would name another key."""
+    heard = Heard()
+    lines = run(report([row("a%E9.pdf"), row("b.pdf")]), job_of(**INVENTORY), heard=heard)
+    assert [line["key"] for line in lines] == ["b.pdf"]
+    assert heard.errors == [(r"a\udce9.pdf", "not UTF-8")]
+
+
+@pytest.mark.parametrize("size", ["n/a", "-1", "7.5", "\u0667"])
+def test_a_size_that_is_not_a_number_is_unknown(size: str) -> None:
+    """A job that needs sizes names the key; the line of any other job has none."""
+    s3 = holding("keys.csv", comma_separated(["key", "size"], ["a.pdf", size]))
+    (line,) = run(s3, job_of(keys_from="s3://reports/keys.csv", fields="size"))
+    assert line["size"] is None
+    with pytest.raises(SourceRefusedError, match=r"does not give the size of 'a\.pdf': min_size"):
+        run(s3, job_of(keys_from="s3://reports/keys.csv", min_size=1))
+
+
+def test_a_key_that_is_called_key_is_no_header() -> None:
+    """Only a line that repeats the whole header is."""
+    s3 = holding("keys.csv", comma_separated(["key", "size"], ["key", 7], ["name", 7], ["key", "size"], ["z", 7]))
+    assert [line["key"] for line in run(s3, job_of(keys_from="s3://reports/keys.csv"))] == ["key", "name", "z"]
+    alone = holding("keys.csv", comma_separated(["key"], ["a"], ["key"]))
+    assert [line["key"] for line in run(alone, job_of(keys_from="s3://reports/keys.csv"))] == ["a", "key"]
+
+
+def test_the_json_of_s3_gives_all_its_facts() -> None:
+    """As ``aws s3api list-objects-v2`` and the SDKs write them; checksum_type was null."""
+    entry = {"Key": "a.pdf", "LastModified": DATE, "ETag": '"9b2c"', "ChecksumType": "FULL_OBJECT", "Size": 7}
+    s3 = holding("keys", json.dumps(entry | {"StorageClass": "STANDARD"}).encode())
+    fields = {"size": 7, "etag": '"9b2c"', "last_modified": DATE, "storage_class": "STANDARD"}
+    fields["checksum_type"] = "FULL_OBJECT"
+    (line,) = run(s3, job_of(keys_from="s3://reports/keys", fields=",".join(fields)))
+    assert line.items() >= fields.items()
 
 
 @pytest.mark.parametrize(("escape", "shown"), [(r"\ud800", r"b\ud800.pdf"), (r"\udce9", r"b\udce9.pdf")])
