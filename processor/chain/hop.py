@@ -100,7 +100,7 @@ class Hop:
         record = decision.record
         if decision.verdict is Verdict.FINISHED and claim.is_new(record) and not await self._is_there(record):
             return await ledger.claim(replace(claim, gone=record.job_id))
-        if record.state != FANNED_OUT or decision.verdict is Verdict.WORK:
+        if record.state != FANNED_OUT:
             return decision
         # A deployment that no longer has a state machine waits for none: this chain lists what is left.
         if self.fan_out is not None and not await self.fan_out.machine.has_ended(record.place):

@@ -166,7 +166,7 @@ class Claim:
             return self._of_live_chain(record, hops_behind)
         if record.is_resumable and self.resume and not hops_behind:
             return self._resumed(record, record.place, self.now)
-        if record.state == FAILED and record.reason == CHECKPOINT_LOST and not hops_behind:
+        if record.reason == CHECKPOINT_LOST and not hops_behind:
             return self._restarted(record)
         if record.state == FAILED and hops_behind:
             return Decision(Verdict.DUPLICATE, record)

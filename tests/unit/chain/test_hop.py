@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from processor.chain import commit, pipeline, resources
-from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError
+from processor.errors import ArchivedError, RetryableError, SourceRefusedError, TerminalError, UnderWayError
 from processor.manifest import patience
 from tests.behind import PART, put_behind
 from tests.conftest import NOW
@@ -400,6 +400,40 @@ def test_without_the_manifests_own_metadata_the_reports_would_differ(
         pytest.raises(AssertionError),
     ):
         test_every_report_of_a_manifest_matches_the_bytes_that_appeared(deployed, moment, output)
+
+
+def test_a_manifest_that_appeared_is_the_jobs_although_its_checkpoint_is_lost(deployed: Deployed) -> None:
+    """A second manifest of the same keys would be made; only the pieces, which nothing names, stay."""
+    deployed.hop(JOB, pages=1)
+    payload = deployed.siblings.payloads[0]
+    deployed.s3.store(payload["manifest"]["key"], *killed_in_its_commit(deployed, payload))
+    del deployed.s3.objects[payload["manifest"]["checkpoint"]]
+    answer = deployed.hop(payload)
+    assert (answer["status"], answer["job_id"], answer["count"]) == ("complete", payload["job_id"], 35)
+
+
+@pytest.mark.parametrize("hops", [0, 1])
+def test_a_retry_that_meets_a_live_lease_raises_until_the_lease_has_ended(deployed: Deployed, hops: int) -> None:
+    """An answer would acknowledge the event, and the job of a hop that was killed would be lost."""
+    event = JOB
+    for _ in range(hops):
+        deployed.hop(event, pages=1)
+        event = deployed.siblings.payloads[-1]
+    began, listing = deployed.seconds, deployed.s3.before
+
+    async def die(operation: str, _: object) -> None:
+        if operation == "list":
+            raise RuntimeError("killed")
+
+    deployed.s3.before = die
+    with pytest.raises(RuntimeError, match="killed"):
+        deployed.hop(event)
+    deployed.s3.before = listing
+    with pytest.raises(UnderWayError, match="Lambda delivers this event again"):
+        deployed.call(event, LambdaContext(aws_request_id=f"at {began}"))
+    deployed.seconds += 46
+    answer = deployed.call(event, LambdaContext(aws_request_id=f"at {began}"))["body"]
+    assert (answer["status"], answer["count"]) == ("complete", 35)
 
 
 def test_a_frozen_holder_that_wakes_changes_nothing(deployed: Deployed) -> None:

@@ -182,11 +182,12 @@ def test_a_range_given_out_again_continues_in_the_new_budget_once() -> None:
     place = replace(at_hop(3, first), budget_since=NOW - timedelta(days=2))
     for before in (
         record_of(PARKED, place, reason="max_job_seconds"),
+        record_of(PARKED, place, reason="stopped", stop=True),
         record_of(RUNNING, place, lease_until=OUT, takeovers=MAX_TAKEOVERS),
         record_of(FAILED, place, reason="SourceRefusedError"),
     ):
         decision = claim(second).decide(before)
-        assert (decision.verdict, decision.record.takeovers) == (Verdict.WORK, 0)
+        assert (decision.verdict, decision.record.takeovers, decision.record.stop) == (Verdict.WORK, 0, False)
         assert (decision.record.place.hop, decision.record.place.budget_since) == (3, NOW)
         stopped = replace(decision.record, state=PARKED, reason="stopped")
         assert verdict(stopped, second) is Verdict.PARKED
@@ -299,6 +300,8 @@ def test_parked__no_submission_continues_past_a_budget_a_guard_or_an_operator(re
     assert verdict(parked, run_of()) is Verdict.PARKED
     assert verdict(parked, run_of("second")) is Verdict.PARKED
     assert verdict(parked, at_hop(3)) is Verdict.PARKED
+    first, second = (replace(run, job=replace(run.job, modified_since=LAST)) for run in (run_of(), run_of("second")))
+    assert verdict(record_of(PARKED, first, reason=reason), second) is Verdict.PARKED, "more may have changed"
     for event, time in ((run_of("second"), TOMORROW), (run_of("second", fresh=True), None)):
         decision = claim(event, time=time).decide(parked)
         assert (decision.verdict, decision.record.place.hop) == (Verdict.WORK, 0)
