@@ -230,10 +230,10 @@ class SiblingsManager(SoswSiblingsManager):
             # Lambda answers an asynchronous invoke with 202 alone.
             return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"
         except ClientError as error:
-            # A code that is a status, or our own, comes from a server in between: Lambda may have taken the event. So
-            # it may where the fault is its own.
+            # A code that is a status comes from a server in between: Lambda may have taken the event. So it may where
+            # the fault is its own, or its answer is malformed.
             code = error_code(error)
-            is_lost = code == MALFORMED or code.isdigit() or is_of_server(error)
+            is_lost = code.isdigit() or is_of_server(error)
             return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"
         except BotoCoreError as error:
             return f"sibling_unknown: {cause_code(error)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import ANY
 
@@ -137,10 +138,10 @@ def test_rules__named_in_the_config_need_no_look_up(stubbed: Callable[..., Sibli
 
 
 def test_kill_switch__one_enabled_rule_is_enough(stubbed: Callable[..., SiblingsManager]) -> None:
-    """CloudTrail's second kind of enabled counts; sosw reads it as disabled."""
+    """CloudTrail's second kind of enabled counts, unlike in sosw. A rule without a bus is on the default one."""
     kind = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
     manager = stubbed([rule("off", "DISABLED"), rule("on", kind, "orders")])
-    assert manager.any_events_rules_enabled(LambdaContext(), ("default/off", "orders/on")) is True
+    assert manager.any_events_rules_enabled(LambdaContext(), ("off", "orders/on")) is True
 
 
 def test_kill_switch__auto_spawning_does_not_override_disabled_rules(stubbed: Callable[..., SiblingsManager]) -> None:
@@ -266,6 +267,8 @@ def test_recursion__the_guard_of_lambda_is_asked_for_the_bare_function(siblings:
     assert manager.recursive_loop(LambdaContext()) == "Terminate"
     siblings.error = refuse("AccessDeniedException")
     assert manager.recursive_loop(LambdaContext()) is None
+    siblings.error, manager.sleep = ReadTimeoutError(endpoint_url="https://x"), lambda _: None
+    assert manager.recursive_loop(LambdaContext()) is None
     siblings.error, manager.time_left = None, lambda: 2.9
     assert manager.recursive_loop(LambdaContext()) is None, "the hand-over does not wait for a warning"
 
@@ -282,6 +285,19 @@ def test_concurrency__unknown_is_not_zero(stubbed: Callable[..., SiblingsManager
     assert stubbed(metrics="AccessDenied").get_approximate_concurrent_executions() is None
     (line,) = logged(output, "guard")
     assert (line["what"], line["error"]) == ("concurrency", "AccessDenied")
+
+
+def test_concurrency__unknown_is_what_no_answer_leaves() -> None:
+    """An error here would undo the hop whose checkpoint is written."""
+    manager, asked = SiblingsManager(), list[dict[str, Any]]()
+
+    def get_metric_data(**request: Any) -> None:
+        asked.append(request)
+        raise ReadTimeoutError(endpoint_url="https://x")
+
+    manager.cloudwatch_client, manager.sleep = SimpleNamespace(get_metric_data=get_metric_data), lambda _: None
+    assert manager.get_approximate_concurrent_executions() is None
+    assert len(asked) == 5
 
 
 def test_spawn__invokes_the_alias_in_use(siblings: Siblings) -> None:
@@ -356,10 +372,12 @@ def test_hand_over__is_repeated_while_lambda_is_busy(siblings: Siblings, monkeyp
     assert len(siblings.requests) == 4
 
 
-@pytest.mark.parametrize("code", ["502", "MalformedAnswer", "ServiceException"])
-def test_hand_over__a_server_error_counts_as_a_lost_answer(siblings: Siblings, code: str) -> None:
-    """After a gateway's 502, or Lambda's own 500, the sibling may be running or not."""
-    siblings.error = refuse(code, status=502)
+@pytest.mark.parametrize(
+    ("code", "status"), [("403", 403), ("502", 502), ("MalformedAnswer", 500), ("ServiceException", 500)]
+)
+def test_hand_over__a_server_error_counts_as_a_lost_answer(siblings: Siblings, code: str, status: int) -> None:
+    """After an answer of a gateway, or Lambda's own 500, the sibling may be running or not."""
+    siblings.error = refuse(code, status=status)
     assert SiblingsManager().hand_over(LambdaContext(), {}) == f"sibling_unknown: {code}"
 
 
