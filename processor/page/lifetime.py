@@ -65,7 +65,7 @@ def _decoded(policy: str) -> str:
     """Return a policy; an empty text where it cannot be decoded."""
     text = policy.translate(str.maketrans("-_~", "+=/"))
     try:
-        return base64.b64decode(text).decode(errors="replace")
+        return base64.b64decode(text).decode()
     except ValueError:
         return ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,8 +16,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from presign_siblings.cli.main import main
+from processor.chain import resources
 from processor.errors import RetryableError
 from tests.buckets import fill, manifest_of
+from tests.conftest import NOW
 from tests.programs import program
 
 if TYPE_CHECKING:
@@ -83,14 +86,16 @@ def test_a_job_signs_for_the_distribution_and_leaves_its_key_in_the_secret(  # n
     tmp_path: Path,
     policy: str,
 ) -> None:
-    """Links of 30 days, each of which OpenSSL verifies; all share one signature where they share the policy."""
+    """Links of 30 days, whatever the role's session; each is verified by OpenSSL, and has its policy's signature."""
+    monkeypatch.setattr(resources, "is_of_role", lambda *_: True)
+    monkeypatch.setattr(resources, "credentials_end", lambda *_: NOW + timedelta(hours=1))
     secret = f"autotest/{policy}/{bucket}"
     boto3.client("secretsmanager").create_secret(Name=secret, SecretString=pem)
     monkeypatch.setenv("CLOUDFRONT_SECRET", secret)
     fill(s3, bucket, KEYS)
     job = {"bucket": bucket, "prefix": "in/", "signer": "cloudfront", "policy": policy, "expiry_seconds": "30d"}
     body = handler(job)["body"]
-    assert body["expires_at"] == "2026-05-01T06:30:15Z"
+    assert (body["expires_at"], "warning" in body) == ("2026-05-01T06:30:15Z", False)
     lines = manifest_of(s3, bucket, body)
     assert [line["key"] for line in lines] == KEYS
     signatures = [parse_qs(urlsplit(line["url"]).query)["Signature"][0] for line in lines]

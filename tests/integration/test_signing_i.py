@@ -18,6 +18,7 @@ from tests.conftest import NOW, TOKEN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from types_boto3_dynamodb.service_resource import Table
     from types_boto3_s3 import S3Client
 
     from tests.output import Output
@@ -199,9 +200,9 @@ def test_credentials_with_a_known_end_limit_the_promised_expiry(
 
 
 def test_urls_name_the_public_host_of_a_store_while_requests_go_to_the_inner_one(
-    handler: Handler, s3: S3Client, bucket: str, monkeypatch: pytest.MonkeyPatch
+    handler: Handler, s3: S3Client, bucket: str, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The manifest's own URL too: its recipient is outside."""
+    """The manifest's own URL too, each time that the job is asked for: its recipient is outside."""
     monkeypatch.setenv("URL_ENDPOINT", "https://files.example.com")
     s3.put_object(Bucket=bucket, Key="a.pdf", Body=b"%PDF")
     body = handler({"bucket": bucket})["body"]
@@ -209,3 +210,7 @@ def test_urls_name_the_public_host_of_a_store_while_requests_go_to_the_inner_one
     expected = f"https://files.example.com/{bucket}/"
     assert json.loads(line)["url"].startswith(f"{expected}a.pdf?")
     assert body["manifest_url"].startswith(expected)
+    monkeypatch.setenv("JOBS_TABLE", table.name)
+    again = [handler({"bucket": bucket})["body"] for _ in range(2)]
+    assert len({answer["manifest_key"] for answer in again}) == 1, "the ledger answers"
+    assert all(answer["manifest_url"].startswith(expected) for answer in again)

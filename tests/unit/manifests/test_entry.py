@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from presign_siblings.manifests.entry import Entry
+from processor.signing import CloudFrontSigner, Distribution
 from tests.manifest_lines import SIGNATURE, url
+
+SIGNED_AT = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
+
+
+class Key:
+    """A private key whose signatures nobody verifies."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature."""
+        return message[:8]
 
 
 @pytest.mark.parametrize(
@@ -56,14 +69,33 @@ def test_the_expiry_is_read_from_the_url_wherever_its_signature_stands() -> None
     assert Entry("b", url("b", query=f"other={SIGNATURE}")).lifetime == (None, None, False)
 
 
-@pytest.mark.parametrize(
-    "query", ["X-Amz-Expires=900", "X-Amz-Expires=900&X-Amz-Security-Token=x", "Expires=1790000000"]
-)
-def test_an_impossible_date_gives_no_expiry(query: str) -> None:
+@pytest.mark.parametrize(("token", "hours"), [("", 168), ("&X-Amz-Security-Token=x", 36)])
+def test_a_week_is_believed_only_where_no_session_signed(token: str, hours: int) -> None:
+    """AWS gives no session of more than 36 hours, and its links end with it."""
+    query = f"X-Amz-Date=20260401T063015Z&X-Amz-Expires=604800{token}&{SIGNATURE}"
+    assert Entry("a", url("a", query=query)).lifetime.ends_at == SIGNED_AT + timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("starts", [None, SIGNED_AT])
+@pytest.mark.parametrize("policy", ["canned", "prefix"])
+def test_the_expiry_of_a_link_of_cloudfront_is_read_from_its_query_or_its_policy(
+    policy: str, starts: datetime | None
+) -> None:
+    """The policy's start is not its end."""
+    fields: dict[str, Any] = {"domain": "d1.cloudfront.net", "key_pair_id": "K1", "key": Key()}
+    to = Distribution(**fields, policy=policy, prefix="in/~~~", starts_at=starts)  # ~ becomes + or / in base64
+    (made,) = asyncio.run(CloudFrontSigner(to, 30 * 86_400, lambda: SIGNED_AT).sign(["in/~~~"])).urls
+    assert Entry("in/~~~", made).lifetime == (SIGNED_AT + timedelta(days=30),) * 2 + (False,)
+
+
+@pytest.mark.parametrize("date", ["X-Amz-Date=20261399T999999Z&", "X-Amz-Date=99991231T235959Z&", ""])
+@pytest.mark.parametrize("token", ["", "X-Amz-Security-Token=x&"])
+@pytest.mark.parametrize("expiry", ["X-Amz-Expires=900", "Policy=x", "Expires=1790000000"])
+def test_an_impossible_date_gives_no_expiry(expiry: str, token: str, date: str) -> None:
     """A manifest is input like any other: such a line ended verify, download and export with a traceback."""
-    found = Entry("a", url("a", query=f"X-Amz-Date=20261399T999999Z&{query}&{SIGNATURE}")).lifetime
+    found = Entry("a", url("a", query=f"{date}{token}{expiry}&{SIGNATURE}")).lifetime
     assert found.dies_at == found.ends_at
-    assert (found.dies_at is None) is query.startswith("X-Amz")
+    assert (found.dies_at is None) is not expiry.startswith("Expires")
 
 
 def test_the_facts_of_a_line_are_read_as_the_manifest_writes_them() -> None:

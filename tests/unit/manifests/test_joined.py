@@ -17,7 +17,7 @@ from presign_siblings.errors import CommandError, naming
 from presign_siblings.manifests import sorted_runs
 from presign_siblings.manifests.joined import joined
 from presign_siblings.manifests.patterns import Patterns
-from tests.manifest_lines import line, url
+from tests.manifest_lines import SIGNATURE, line, url
 
 
 def keys(*named: Path | str, **more: Any) -> list[str]:
@@ -106,9 +106,9 @@ def test_concatenated_files_are_one_manifest(tmp_path: Path) -> None:
 
 
 def test_the_longer_lived_of_two_links_to_a_key_counts(tmp_path: Path) -> None:
-    """As after a refresh."""
-    short, long = url("a"), url("a").replace("Expires=900", "Expires=9000")
-    for first, second in ((short, long), (long, short)):
+    """As after a refresh; a link that does not say when it ends is no longer-lived one."""
+    short, long, unsaid = url("a"), url("a").replace("Expires=900", "Expires=9000"), url("a", query=SIGNATURE)
+    for first, second in ((short, long), (long, short), (unsaid, long), (long, unsaid)):
         (tmp_path / "m").write_bytes(line("a", first) + line("a", second) + line("b"))
         with joined([str(tmp_path / "m")], lambda: None) as (_, entries):  # type: ignore[arg-type, return-value]
             assert [entry.url for entry in entries] == [long, url("b")]
@@ -125,11 +125,11 @@ def test_a_key_comes_once_wherever_its_lines_are(tmp_path: Path, order: str) -> 
 
 def test_lines_are_counted_however_their_json_is_spaced(tmp_path: Path) -> None:
     """The progress of a download has the number of files, and the bytes read."""
-    for size in (b"12", b"null"):
-        sized = b'{"key":"a","size":%b,"url":"https://x/a"}\n{"key":"b","size":%b,"url":"https://x/b"}\n' % (size, size)
+    for sizes, total in (((b"12", b"12"), 24), ((b"null", b"null"), None), ((b"null", b"12"), None)):
+        sized = b'{"key":"a","size":%b,"url":"https://x/a"}\n{"key":"b","size":%b,"url":"https://x/b"}\n' % sizes
         (tmp_path / "m").write_bytes(sized)
         with joined([str(tmp_path / "m")], lambda: None) as (found, _):  # type: ignore[arg-type, return-value]
-            assert (found.count, found.size) == (2, 24 if size == b"12" else None)
+            assert (found.count, found.size) == (2, total)
 
 
 def test_a_line_that_names_two_keys_is_refused(tmp_path: Path) -> None:

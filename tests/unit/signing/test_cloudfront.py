@@ -112,19 +112,26 @@ def test_prefix__all_batches_of_a_second_have_one_signature() -> None:
         domain=DOMAIN, key_pair_id=KEY_PAIR_ID, key=private_key(pem(ec_key()), "cloudfront"), policy=PREFIX, prefix="a/"
     )
     of = CloudFrontSigner(to, LIFE, lambda: now[0])
-    first, again = urls(of, ["a/b.pdf"]), urls(of, ["a/b.pdf"])
-    now[0] += timedelta(seconds=1)
+    first = urls(of, ["a/b.pdf"])
+    now[0] += timedelta(microseconds=999_999)
+    again = urls(of, ["a/b.pdf"])
+    now[0] += timedelta(microseconds=1)
     assert (first == again, first == urls(of, ["a/b.pdf"])) == (True, False)
 
 
 @pytest.mark.parametrize("policy", [CANNED, PREFIX])
-def test_start_and_ip_range__are_in_a_custom_policy_as_botocore_builds_it(policy: str) -> None:
+@pytest.mark.parametrize(
+    ("starts_at", "ip_range"),
+    [(NOW + timedelta(hours=1), "192.0.2.0/24"), (NOW + timedelta(hours=1), None), (None, "192.0.2.0/24")],
+)
+def test_start_and_ip_range__are_in_a_custom_policy_as_botocore_builds_it(
+    policy: str, starts_at: datetime | None, ip_range: str | None
+) -> None:
     """A canned policy has an end and nothing else."""
-    starts_at = NOW + timedelta(hours=1)
-    of = signer(rsa_key(), policy=policy, prefix="a/", starts_at=starts_at, ip_range="192.0.2.0/24")
+    of = signer(rsa_key(), policy=policy, prefix="a/", starts_at=starts_at, ip_range=ip_range)
     (url,) = urls(of, ["a/b.pdf"])
     resource = f"https://{DOMAIN}/a/*" if policy == PREFIX else f"https://{DOMAIN}/a/b.pdf"
-    expected = botocore_signer().build_policy(resource, NOW + timedelta(seconds=LIFE), starts_at, "192.0.2.0/24")
+    expected = botocore_signer().build_policy(resource, NOW + timedelta(seconds=LIFE), starts_at, ip_range)
     assert decoded(parse_qs(urlsplit(url).query)["Policy"][0]).decode() == expected
 
 
