@@ -31,10 +31,11 @@ class Functions:
     def __init__(self) -> None:
         self.invoked: list[dict[str, Any]] = []
         self.headers: dict[str, str] = {}
+        self.status = 202
 
     def invoke(self, **request: Any) -> dict[str, Any]:
         self.invoked.append(request)
-        return {"StatusCode": 202, "ResponseMetadata": {"RequestId": "mine", "HTTPHeaders": self.headers}}
+        return {"StatusCode": self.status, "ResponseMetadata": {"RequestId": "mine", "HTTPHeaders": self.headers}}
 
 
 def seen(state: str, **fields: Any) -> JobSnapshot:
@@ -155,12 +156,43 @@ def test_a_job_is_followed_through_all_its_hops() -> None:
 
 
 def test_a_job_with_unknown_fields_is_found_by_its_request() -> None:
-    """Sosw's config row may change its fields."""
+    """Sosw's config row may change its fields. Other jobs' lines, and its own before the job is known, do not count."""
     lines = [
+        event(0, line("start", 0, request_id="other", job_id="ffffffffffffffff-1")),
+        event(0, line("config", 0, request_id="mine")),
+        event(0, '{"event": "undated", "request_id": "mine"}'),
         event(1, line("start", 1, request_id="mine", job_id=ID, job_key=KEY)),
         event(2, line("complete", 2, request_id="second", job_id=ID)),
     ]
-    assert followed(*lines, key=None) == ["start", "complete"]
+    assert followed(*lines, key=None) == ["config", "undated", "start", "complete"]
+
+
+def test_an_event_that_lambda_does_not_accept_is_reported() -> None:
+    """Nothing would ever end the wait."""
+    functions = Functions()
+    functions.status = 204
+    with pytest.raises(CommandError, match="Lambda answered 204 instead of accepting the event"):
+        starting.start(cast("Any", functions), DEPLOYED, {})
+
+
+def test_the_job_of_a_resume_is_known_whatever_the_environment_would_ask_for() -> None:
+    """Its payload is of the fields that the environment had at its start."""
+    assert starting.start(cast("Any", Functions()), DEPLOYED, {}, "key").job_key == "key"
+
+
+@pytest.mark.parametrize("seconds", [60, None])
+def test_lines_are_looked_for_once_a_second_until_the_time_is_over(seconds: float | None) -> None:
+    """CloudWatch Logs takes few requests a second, of the whole account."""
+    group, slept = Group(event(1, line("start", 1, request_id="mine", job_id=ID))), list[float]()
+
+    def sleep(length: float) -> None:
+        slept.append(length)
+        if len(slept) == 3:
+            group.events.append(event(5, line("complete", 5, job_id=ID)))
+
+    tail = logs.Tail(cast("Any", group), "group", NOW)
+    found = [each["event"] for each in starting.follow(tail, Started("mine", KEY, NOW), seconds, sleep)]
+    assert (found, slept) == (["start", "complete"], [1.0] * 3)
 
 
 def test_a_job_with_unknown_fields_that_is_under_way_is_followed_to_its_end() -> None:
@@ -230,6 +262,8 @@ def test_the_start_is_dated_by_lambdas_clock() -> None:
     functions = Functions()
     functions.headers = {"date": "Wed, 01 Apr 2026 06:30:15 GMT"}
     assert starting.start(cast("Any", functions), DEPLOYED, {}).at == NOW
+    functions.headers = {}
+    assert starting.start(cast("Any", functions), DEPLOYED, {}).at.microsecond == 0, "as the lines' dates"
 
 
 def test_a_wait_that_ends_before_the_job_reports_it() -> None:
