@@ -163,6 +163,7 @@ def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deplo
     deployed.states.before = deny
     parked = deployed.hop(JOB, 99)
     assert (parked["status"], parked["reason"]) == ("parked", "execution_refused: AccessDeniedException")
+    assert deployed.record["state"] == "parked", "as the operator's list of jobs shows it"
     deployed.states.before = lambda _: None
     assert deployed.hop(parked["resume"])["status"] == "continued"
     (execution,) = deployed.states.executions.values()

@@ -62,7 +62,7 @@ def test_a_task_of_an_earlier_run_changes_no_record_of_a_later_one() -> None:
 def test_the_latest_tasks_that_wait_for_a_run_hear_of_its_end() -> None:
     """A restarted state machine waits with a token of its own; the tokens before it are of no use."""
     record, place = record_of(RUNNING, run_of()), run_of()
-    for token in "abcd":
+    for token in "abcdd":
         record = replace(claim(place), token=token).decide(record).record
     assert record.tokens == ("b", "c", "d")
 
@@ -74,6 +74,13 @@ def test_an_operators_stop_lasts_until_an_operator_resumes(state: str, *, resume
     record = replace(record_of(state, stop=True), lease_until=NOW)
     decision = replace(claim(at_hop(3), resume=resume), machine_ended=True).decide(record)
     assert (decision.verdict, decision.record.stop) == (Verdict.WORK, stop)
+
+
+def test_a_retry_of_a_fresh_job_continues_from_its_checkpoint() -> None:
+    """``fresh`` counts once a delivery: otherwise each hop that dies would cost all that is done."""
+    run = run_of(fresh=True)
+    decision = claim(run).decide(record_of(RUNNING, at_hop(3, run), lease_until=OUT))
+    assert (decision.verdict, decision.record.place.hop, decision.record.takeovers) == (Verdict.WORK, 3, 1)
 
 
 def test_a_retry_that_meets_a_live_lease_is_delivered_again() -> None:
