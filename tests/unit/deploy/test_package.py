@@ -147,6 +147,14 @@ def test_the_locks_name_the_same_versions() -> None:
     assert three <= versions(requirements / "sosw3.txt")
 
 
+def test_make_least_installs_the_least_versions_that_the_package_asks_for() -> None:
+    """``boto3>=1.40`` as 1.40.15: the newest ones of aioboto3's least version allow no other."""
+    asked = re.findall(r'"([\w-]+)>=([\d.]+)', (REPOSITORY / "setup.py").read_text())
+    pinned = dict(re.findall(r"^(\S+)==(\S+)", (REPOSITORY / "requirements" / "least.txt").read_text(), re.MULTILINE))
+    assert len(asked) > 10
+    assert not [name for name, least in asked if not f"{pinned[name.lower()]}.".startswith(f"{least}.")]
+
+
 def test_sosw_3_is_not_packaged_for_a_python_that_it_does_not_support() -> None:
     """The refusal comes before pip runs."""
     assert package.deployment("x86_64", "python3.12", "3").name == "x86_64-python3.12-sosw3"
