@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -33,6 +36,20 @@ def invoked(job: Job, *more: str, **fields: Any) -> tuple[int, str]:
     return tool("invoke", "--event", json.dumps({**job.event, **fields}), *WAIT, *more)
 
 
+def outlived(job: Job, *more: str) -> tuple[int, str]:
+    """Invoke a job whose links live for a second, and let its second hop begin after that."""
+
+    def release() -> None:
+        job.wait_for_hop(1)
+        time.sleep(1.1)
+        held.close()
+
+    with ExitStack() as held, ThreadPoolExecutor() as pool:
+        held.enter_context(job.deployed.emulator.holding("hop-1"))
+        pool.submit(release)
+        return invoked(job, *more, expiry_seconds=1)
+
+
 def test_parked__a_forgotten_job_continues_with_its_log_line(deployed: Deployed, tmp_path: Path) -> None:
     """The table was emptied: no command finds the job, and the line of the alarm has all of it."""
     job, tables = Job(deployed), boto3.client("dynamodb", **deployed.emulator.options)
@@ -50,10 +67,10 @@ def test_parked__a_forgotten_job_continues_with_its_log_line(deployed: Deployed,
 def test_expired_manifests__the_tool_reports_dead_links_until_they_live_longer(deployed: Deployed) -> None:
     """`invoke --wait` said nothing of them, and with `--url` asked for what had just been done."""
     job = Job(deployed)
-    code, text = invoked(job, expiry_seconds=1)
+    code, text = outlived(job)
     assert (code, "urls_expired" in text) == (3, True), text
     assert "URLs are dead" in tool("status")[1]
-    code, text = invoked(job, "--fresh", "--url", expiry_seconds=1)
+    code, text = outlived(Job(deployed), "--fresh", "--url")
     assert (code, "with a longer expiry_seconds" in text) == (1, True), text
     code, text = invoked(job, "--fresh", expiry_seconds=900)
     assert (code, "urls_expired" in text) == (0, False), text
