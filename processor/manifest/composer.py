@@ -53,7 +53,7 @@ class Composer(Protocol):
         """
 
     async def forget(self, state: CommitState) -> None:
-        """Drop what an earlier hop began: the run is over."""
+        """Drop what was begun, by an earlier hop or by one that has failed."""
 
 
 class Sink(NamedTuple):
