@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from processor.plural import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 DOTS, LONG = "dots_in_path", "long_urls"
 OTHER_BUCKET, UNPINNED = "other_bucket", "versions_dropped"  # by comparison with an earlier manifest
@@ -30,11 +30,15 @@ def has_dots(key: str) -> bool:
     return _SEGMENT.search(key) is not None
 
 
-def hindered(keys: Sequence[str], urls: Sequence[str]) -> dict[str, int]:
-    """Return how many of some links are hindered, by reason."""
+def hindered(keys: Sequence[str], urls: Iterable[str]) -> dict[str, int]:
+    """
+    Return how many of some links are hindered, by reason.
+
+    :param urls: May be left out where none is longer than ``MAX_URL``.
+    """
     # Most pages have no slash before a dot, so looking for one costs next to nothing.
     dots = sum(map(has_dots, keys)) if "/." in "/" + "/".join(keys) else 0
-    long = sum(len(url) > MAX_URL for url in urls) if max(map(len, urls), default=0) > MAX_URL else 0
+    long = sum(len(url) > MAX_URL for url in urls)
     return {reason: number for reason, number in ((DOTS, dots), (LONG, long)) if number}
 
 

@@ -34,8 +34,8 @@ async def opened(work: Work) -> Signer:
 
 
 async def sign_all(signer: Signer, batches: list[list[str]]) -> int:
-    """Sign, and keep nothing; return the number of URLs."""
-    return sum([len((await signer.sign(batch)).urls) for batch in batches])
+    """Sign, and keep nothing; return the number of URLs, each of which is put together as a peer's is."""
+    return sum([len(list((await signer.sign(batch)).urls)) for batch in batches])
 
 
 def run(work: Work) -> dict[str, float]:

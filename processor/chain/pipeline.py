@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from processor.errors import RetryableError, is_signed_out
-from processor.hindrances import hindered
+from processor.hindrances import MAX_URL, hindered
 from processor.job import Counts, Sample
 from processor.manifest import PAUSE_SECONDS, lines
 
@@ -205,6 +205,6 @@ class Pipeline:
             count=len(signed.urls),
             errors=len(signed.failures),
             expires_at=expires_at,
-            hindered=hindered(signed.keys, signed.urls),
+            hindered=hindered(signed.keys, signed.urls if signed.urls.longest > MAX_URL else ()),
             sample=Sample.of(signed.keys, versions),
         )

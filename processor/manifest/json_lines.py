@@ -11,6 +11,8 @@ from processor.job import SIZE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from processor.urls import Urls
+
 Row = tuple[str | None, ...]
 _BETWEEN, _ESCAPED = "\n", "\\n"  # as JSON writes it
 _KEY, _URL, _LINE_END = '{"key": ', ', "url": "', '"}\n'
@@ -20,7 +22,7 @@ BLOCK = 1 << 16  # bytes; glibc's malloc takes from 128 KiB on fresh pages from 
 
 
 def lines(
-    keys: Sequence[str], urls: Sequence[str], names: Sequence[str] = (), facts: Mapping[str, Row] | None = None
+    keys: Sequence[str], urls: Urls, names: Sequence[str] = (), facts: Mapping[str, Row] | None = None
 ) -> Iterator[bytes]:
     """
     Yield the manifest's lines, some at a time; a presigned URL holds nothing that JSON escapes.
@@ -37,13 +39,15 @@ def lines(
     if names and facts is not None and keys:
         started = list(map(add, started, _texts(names, [facts[key] for key in keys], quote)))
         url = _URL
-    step = max(1, BLOCK // len(urls[0])) if urls else 1
+    shared, own = [_LINE_END + first, url + urls.shared[0], *urls.shared[1:]], [started, *urls.own]
+    line = [text for each in shared for text in (each, "")]
+    step = max(1, BLOCK // max(1, urls.longest))
     for start in range(0, len(urls), step):
-        some = urls[start : start + step]
-        parts = [_LINE_END + first, "", url, ""] * len(some)
-        parts[1::4], parts[3::4] = started[start : start + step], some
-        parts[0] = first
-        yield "".join([*parts, _LINE_END]).encode("ascii")
+        texts = line * len(keys[start : start + step])
+        for place, column in enumerate(own):
+            texts[2 * place + 1 :: len(line)] = column[start : start + step]
+        texts[0] = first
+        yield "".join([*texts, _LINE_END]).encode("ascii")
 
 
 def _is_plain(keys: Sequence[str]) -> bool:

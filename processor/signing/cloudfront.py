@@ -21,6 +21,7 @@ from processor.job import CANNED, PREFIX, SHA1, SHA256
 from processor.signing.response import NO_HEADERS, Response
 from processor.signing.signers import signed
 from processor.signing.sigv4 import quoted, quoted_versions
+from processor.urls import Urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,9 +115,7 @@ class CloudFrontSigner:
             cookies["CloudFront-Hash-Algorithm"] = self._to.hash_algorithm
         return cookies
 
-    def _urls(
-        self, keys: Sequence[str], first: int, ends_at: datetime, versions: Mapping[str, str] | None
-    ) -> list[str]:
+    def _urls(self, keys: Sequence[str], first: int, ends_at: datetime, versions: Mapping[str, str] | None) -> Urls:
         resources, join = [self._base + path for path in quoted(keys)], "?"
         if self._response.has_headers:
             queries = self._response.queries(keys, first)
@@ -127,9 +126,8 @@ class CloudFrontSigner:
             resources = [f"{one}{join}versionId={version}" for one, version in zip(resources, pinned, strict=True)]
             join = "&"
         if self._to.policy == PREFIX:
-            end = join + self._shared_query(ends_at)
-            return [resource + end for resource in resources]
-        return [f"{resource}{join}{self._own_query(resource, ends_at)}" for resource in resources]
+            return Urls(("", join + self._shared_query(ends_at)), (resources, [""] * len(keys)))
+        return Urls(("", join), (resources, [self._own_query(resource, ends_at) for resource in resources]))
 
     def _own_query(self, resource: str, ends_at: datetime) -> str:
         policy = self._policy(resource, ends_at)

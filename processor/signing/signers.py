@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from processor.signing.response import NO_HEADERS, Response
 from processor.signing.sigv4 import Dated, Template, quoted, quoted_versions
+from processor.urls import Urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,11 +39,11 @@ class Signed:
     """
 
     keys: Sequence[str]
-    urls: list[str]
+    urls: Urls
     failures: list[tuple[str, str]]
 
 
-def signed(urls: Callable[[Sequence[str], int], list[str]], keys: Sequence[str], first: int) -> Signed:
+def signed(urls: Callable[[Sequence[str], int], Urls], keys: Sequence[str], first: int) -> Signed:
     """
     Sign a batch at once, or each key alone, where the batch holds a key that is not Unicode.
 
@@ -52,16 +53,15 @@ def signed(urls: Callable[[Sequence[str], int], list[str]], keys: Sequence[str],
     try:
         return Signed(keys, urls(keys, first), [])
     except UnicodeEncodeError:
-        taken: list[str] = []
-        result = Signed(taken, [], [])
+        taken, made, failures = list[str](), list[str](), list[tuple[str, str]]()
     for key in keys:
         try:
-            result.urls.extend(urls([key], first + len(taken)))
+            made += urls([key], first + len(taken))
         except UnicodeEncodeError as error:
-            result.failures.append((key, type(error).__name__))
+            failures.append((key, type(error).__name__))
         else:
             taken.append(key)
-    return result
+    return Signed(taken, Urls.of(made), failures)
 
 
 class Signer(Protocol):
@@ -113,7 +113,7 @@ class BatchSigner:
             self._dated = self._date(now)
         return signed(lambda some, number: self._urls(some, number, versions or {}), keys, first)
 
-    def _urls(self, keys: Sequence[str], first: int, versions: Mapping[str, str]) -> list[str]:
+    def _urls(self, keys: Sequence[str], first: int, versions: Mapping[str, str]) -> Urls:
         if not self._response.names_files and not self._pins:
             return self._dated.urls(quoted(keys))
         values: list[Sequence[str]] = [self._response.dispositions(keys, first)] if self._response.names_files else []
@@ -146,8 +146,7 @@ class BotocoreSigner:
 
     async def sign(self, keys: Sequence[str], first: int = 1, versions: Mapping[str, str] | None = None) -> Signed:
         """Sign the keys, one after the other."""
-        taken: list[str] = []
-        signed = Signed(taken, [], [])
+        taken, made, failures = list[str](), list[str](), list[tuple[str, str]]()
         for key in keys:
             try:
                 parameters = {**self._parameters, **self._response.parameters(key, first + len(taken)), "Key": key}
@@ -155,11 +154,11 @@ class BotocoreSigner:
                     parameters["VersionId"] = versions[key]
                 url = await self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=self._expiry)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one key, the others continue
-                signed.failures.append((key, type(error).__name__))
+                failures.append((key, type(error).__name__))
             else:
                 taken.append(key)
-                signed.urls.append(url)
-        return signed
+                made.append(url)
+        return Signed(taken, Urls.of(made), failures)
 
 
 async def open_signer(  # noqa: PLR0913 - all that a URL depends on

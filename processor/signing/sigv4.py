@@ -18,12 +18,14 @@ from urllib.parse import quote, unquote, urlsplit
 
 from processor.signing import percent
 from processor.signing_key import ALGORITHM, DATE_FORMAT, signing_key
+from processor.urls import Urls
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 VARYING = ("{varying 0}", "{varying 1}")  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
+_MARK = re.compile("|".join(map(re.escape, VARYING)))
 _BLOCK = 64
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
@@ -89,7 +91,7 @@ class Template:
 class Dated:
     """The hash states and strings of one second."""
 
-    __slots__ = ("_after", "_before", "_canonical", "_inner", "_outer", "_prefix", "_shown", "_suffix", "at")
+    __slots__ = ("_after", "_before", "_canonical", "_inner", "_outer", "_prefix", "_shown", "at")
 
     def __init__(self, template: Template, secret: str, at: datetime) -> None:
         date, day = at.strftime(DATE_FORMAT), at.strftime("%Y%m%d")
@@ -103,67 +105,60 @@ class Dated:
         self._outer = hashlib.sha256(padded.translate(_OUTER))
         self._before = f"GET\n{template.path}".encode()
         after = f"\n{canonical}\nhost:{template.host}\n\nhost\nUNSIGNED-PAYLOAD"
-        suffix = f"?{query}&X-Amz-Signature="
-        self._after, self._prefix, self._suffix = after.encode(), template.base, suffix
+        self._after, self._prefix = after.encode(), template.base
         # Both hold the values that vary: the canonical query in the order of the names, the URL's in its own order.
-        self._canonical, self._shown = _Varied(after), _Varied(suffix)
+        self._canonical, self._shown = _Varied(after), _Varied(f"?{query}&X-Amz-Signature=")
 
-    def urls(self, paths: Sequence[str]) -> list[str]:
+    def urls(self, paths: Sequence[str]) -> Urls:
         """Sign quoted keys. The package is as fast as this loop, which holds nothing that could be outside of it."""
-        before, after, prefix, suffix = self._before, self._after, self._prefix, self._suffix
+        before, after = self._before, self._after
         sha256, inner_copy, outer_copy = hashlib.sha256, self._inner.copy, self._outer.copy
-        urls: list[str] = []
-        append = urls.append
+        signatures: list[str] = []
+        append = signatures.append
         for path in paths:
             inner, outer = inner_copy(), outer_copy()
             inner.update(sha256(before + path.encode() + after).hexdigest().encode())
             outer.update(inner.digest())
-            append(f"{prefix}{path}{suffix}{outer.hexdigest()}")
-        return urls
+            append(outer.hexdigest())
+        return Urls((self._prefix, *self._shown.texts), (paths, signatures))
 
-    def urls_with(self, paths: Sequence[str], *values: Sequence[str]) -> list[str]:
+    def urls_with(self, paths: Sequence[str], *values: Sequence[str]) -> Urls:
         """
         Sign quoted keys; each has query values of its own.
 
         :param values: The values that vary, encoded for the query; each of these has one for each key.
         """
-        before, prefix, canonical, shown = self._before, self._prefix, self._canonical, self._shown
-        after, after_value = canonical.before.encode(), canonical.after.encode()
-        suffix, end = shown.before, shown.after
+        before, (first, *between, last) = self._before, self._canonical.texts
+        after, after_value, varying = first.encode(), last.encode(), self._canonical.ordered(values)
         sha256, inner_copy, outer_copy = hashlib.sha256, self._inner.copy, self._outer.copy
-        urls: list[str] = []
-        append = urls.append
-        for path, value, written in zip(paths, canonical.joined(values), shown.joined(values), strict=True):
+        signatures: list[str] = []
+        append = signatures.append
+        joined = varying[0] if len(varying) == 1 else Urls(("", *between), varying)
+        for path, value in zip(paths, joined, strict=True):
             inner, outer = inner_copy(), outer_copy()
             inner.update(sha256(before + path.encode() + after + value.encode() + after_value).hexdigest().encode())
             outer.update(inner.digest())
-            append(f"{prefix}{path}{suffix}{written}{end}{outer.hexdigest()}")
-        return urls
+            append(outer.hexdigest())
+        return Urls((self._prefix, *self._shown.texts), (paths, *self._shown.ordered(values), signatures))
 
 
 class _Varied:
     """
-    A text around values that vary: before the first, between two, and after the last.
+    A text around values that vary.
 
     :param text: Holds marks of ``VARYING``; without any, nothing varies.
     """
 
-    __slots__ = ("_between", "_order", "after", "before")
+    __slots__ = ("_order", "texts")
 
     def __init__(self, text: str) -> None:
         places = sorted((text.index(mark), number) for number, mark in enumerate(VARYING) if mark in text)
         self._order = [number for _, number in places]
-        marks = [VARYING[number] for number in self._order]
-        self.before, _, rest = text.partition(marks[0]) if marks else (text, "", "")
-        self._between, _, self.after = rest.partition(marks[1]) if len(marks) > 1 else ("", "", rest)
+        self.texts = _MARK.split(text)  # before the first value, between two, and after the last
 
-    def joined(self, values: Sequence[Sequence[str]]) -> Sequence[str]:
-        """Return, for each key, the text between ``before`` and ``after``."""
-        if len(self._order) == 1:
-            return values[0]
-        between = self._between
-        first, second = (values[number] for number in self._order)
-        return [f"{one}{between}{other}" for one, other in zip(first, second, strict=True)]
+    def ordered(self, values: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+        """Return the values in the order in which the text holds them."""
+        return [values[number] for number in self._order]
 
 
 def quoted(keys: Sequence[str]) -> Sequence[str]:

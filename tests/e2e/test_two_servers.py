@@ -248,7 +248,7 @@ def test_a_url_with_requester_pays_is_answered(server: Server) -> None:
         async with open_s3(server.endpoint, 4) as (client, secret_key):
             apply_settings(client, DeploymentSettings.from_environment({"REQUEST_PAYER": "requester"}, {}))
             signer = await open_signer(client, secret_key, bucket=BUCKET, expiry_seconds=EXPIRY, clock=now)
-            return (await signer.sign(AWKWARD_KEYS[:5])).urls
+            return list((await signer.sign(AWKWARD_KEYS[:5])).urls)
 
     urls = asyncio.run(run())
     assert all("?x-amz-request-payer=requester&" in url for url in urls)

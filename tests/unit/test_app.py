@@ -31,6 +31,7 @@ from processor.reporting import logger
 from processor.siblings.manager import SiblingsManager
 from processor.signing.signers import Signed
 from processor.sosw_base import HAS_TASKS, Base
+from processor.urls import Urls
 from tests.conftest import NOW
 from tests.fakes import FakeS3, LambdaContext, refuse
 from tests.memory_s3 import etag
@@ -564,7 +565,7 @@ def test_improvement_5__errors_are_in_the_answer_and_the_log(
         fallback_reason = "test"
 
         async def sign(self, keys: list[str], *_: object) -> Signed:
-            return Signed(keys[1:], [f"https://x/{key}" for key in keys[1:]], [(keys[0], "ValueError")])
+            return Signed(keys[1:], Urls.of([f"https://x/{key}" for key in keys[1:]]), [(keys[0], "ValueError")])
 
     async def broken(*_: object, **__: object) -> Broken:
         return Broken()

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from processor.chain import execution, pipeline
 from processor.errors import RetryableError, SourceRefusedError
+from processor.hindrances import MAX_URL
 from processor.job import SiblingPayload
 from processor.manifest import composer
 from processor.signing.signers import Signed
+from processor.urls import Urls
 from tests.builders import OPEN, job_of
 from tests.examples import examples
 from tests.executions import Hops, first
@@ -28,7 +30,7 @@ from tests.fakes import NOW, FakeS3, refuse
 from tests.split_listing import splitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from processor.chain import Outcome
     from processor.job import Job
@@ -37,16 +39,17 @@ FOR_EVER = 500
 
 
 class Picky:
-    """A signer that cannot sign some keys."""
+    """A signer that cannot sign some keys; its URLs begin with ``base``."""
 
     fallback_reason = None
 
-    def __init__(self, bad: set[str]) -> None:
-        self.bad = bad
+    def __init__(self, bad: Collection[str] = (), base: str = "https://x/") -> None:
+        self.bad, self.base = bad, base
 
     async def sign(self, keys: Sequence[str], first: int = 1, versions: object = None) -> Signed:  # noqa: ARG002
         good = [key for key in keys if key not in self.bad]
-        return Signed(good, [f"https://x/{key}" for key in good], [(k, "ValueError") for k in keys if k in self.bad])
+        bad = [(key, "ValueError") for key in keys if key in self.bad]
+        return Signed(good, Urls((self.base, ""), (good, [""] * len(good))), bad)
 
 
 def whole(s3: FakeS3, job: Job, **hops: Any) -> Outcome:
@@ -303,6 +306,17 @@ def test_improvement_5__a_key_that_cannot_be_signed_stops_no_other(monkeypatch: 
     assert keys_of(s3, job) == ["0.pdf", "1.pdf", "3.pdf", "4.pdf"]
     assert (outcome.checkpoint.counts.count, outcome.checkpoint.counts.errors) == (4, 1)
     assert hops.heard.errors == [("2.pdf", "ValueError")]
+
+
+def test_a_link_that_proxies_refuse_for_its_length_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However its text is held, and to the byte."""
+
+    async def wordy(*_: Any, **__: Any) -> Picky:
+        return Picky(base="https://x/" + "t" * (MAX_URL - len("https://x/1.pdf")))
+
+    monkeypatch.setattr(execution, "open_job_signer", wordy)
+    outcome = whole(FakeS3(["1.pdf", "22.pdf", "333.pdf"]), job_of())
+    assert outcome.checkpoint.counts.hindered == {"long_urls": 2}
 
 
 def test_improvement_4__a_failing_listing_ends_the_hop() -> None:

@@ -61,7 +61,7 @@ def signer(key: Any, response: Response = NO_HEADERS, **distribution: Any) -> Cl
 
 def urls(of: CloudFrontSigner, keys: Sequence[str]) -> list[str]:
     """Sign some keys."""
-    return asyncio.run(of.sign(keys)).urls
+    return list(asyncio.run(of.sign(keys)).urls)
 
 
 def botocore_signer() -> Any:

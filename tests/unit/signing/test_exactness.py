@@ -124,7 +124,7 @@ def by_ours(variant: Variant, batches: Sequence[Sequence[str]], clock: Clock) ->
     """Return the URLs that the batch signer gives, batch by batch."""
 
     async def sign() -> list[str]:
-        signer, urls = await signer_of(variant, clock), []
+        signer, urls = await signer_of(variant, clock), list[str]()
         for batch in batches:
             signed = await signer.sign(batch)
             assert (list(signed.keys), signed.failures) == (list(batch), [])
