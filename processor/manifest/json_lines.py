@@ -41,7 +41,7 @@ def lines(
         url = _URL
     shared, own = [_LINE_END + first, url + urls.shared[0], *urls.shared[1:]], [started, *urls.own]
     line = [text for each in shared for text in (each, "")]
-    step = max(1, BLOCK // max(1, urls.longest))
+    step = max(1, BLOCK // len(urls[0])) if len(urls) else 1
     for start in range(0, len(urls), step):
         texts = line * len(keys[start : start + step])
         for place, column in enumerate(own):
