@@ -54,6 +54,19 @@ async def _moved(_: object, context: Any, __: object) -> None:  # noqa: ANN401 -
     context.trace_request_ctx()
 
 
+def _watch() -> aiohttp.TraceConfig:
+    """Return what tells a request that it moves on."""
+    traced = aiohttp.TraceConfig()
+    traced.on_connection_create_start.append(_moved)  # nor does aiohttp wait for a proxy with a timeout
+    traced.on_request_headers_sent.append(_moved)
+    traced.on_request_chunk_sent.append(_moved)
+    traced.freeze()
+    return traced
+
+
+_WATCH = _watch()
+
+
 class HttpSession(AIOHTTPSession):
     """
     aiobotocore's HTTP session, which follows no redirect, as boto3's does not.
@@ -63,13 +76,8 @@ class HttpSession(AIOHTTPSession):
 
     async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         session = await super()._get_session(proxy_url)  # type: ignore[misc]
-        if not session.trace_configs:
-            traced = aiohttp.TraceConfig()
-            traced.on_connection_create_start.append(_moved)  # nor does aiohttp wait for a proxy with a timeout
-            traced.on_request_headers_sent.append(_moved)
-            traced.on_request_chunk_sent.append(_moved)
-            traced.freeze()
-            session.trace_configs.append(traced)
+        if _WATCH not in session.trace_configs:  # those of a monitoring layer may be there
+            session.trace_configs.append(_WATCH)
         return _Straight(session, self._timeout.sock_read)
 
     def _create_connector(self: Any, _proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs

@@ -9,8 +9,10 @@ import socket
 import ssl
 import time
 from contextlib import suppress
+from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -135,9 +137,17 @@ def test_a_write_does_not_wait_for_ever_for_an_answer(monkeypatch: pytest.Monkey
         asyncio.run(_put_to(silent))
 
 
-def test_a_write_does_not_wait_for_ever_for_a_server_that_stops_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Aiohttp's own timeout begins when the whole body is sent."""
+@pytest.mark.parametrize("monitored", [False, True])
+def test_a_write_does_not_wait_for_ever_for_a_server_that_stops_reading(
+    monitored: bool,  # noqa: FBT001 - pytest's
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Aiohttp's own timeout begins when the whole body is sent. OpenTelemetry and Sentry watch each session, too."""
     monkeypatch.setattr(clients, "MAX_ATTEMPTS", 1)
+    if monitored:
+        made: Any = aiohttp.ClientSession.__init__
+        watched = partialmethod(made, trace_configs=[aiohttp.TraceConfig()])
+        monkeypatch.setattr(aiohttp.ClientSession, "__init__", watched)
 
     async def put() -> None:
         try:
