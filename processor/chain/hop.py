@@ -86,7 +86,7 @@ class Hop:
             self.telemetry.job(place.job_id, place.hop, None if place.share is None else place.share.number)
             if decision.verdict is not Verdict.WORK:
                 return await self._answered(claim, decision)
-            self._count_hop(decision.record)
+            self.telemetry.highest(Hop=place.hop)
             self.telemetry.event("start", bucket=place.job.bucket, prefix=place.job.prefix, job_key=place.job.job_key)
             return await self._work(ledger, decision.record, gathers=claim.gathers)
 
@@ -117,12 +117,6 @@ class Hop:
     @property
     def _responses(self) -> Responses:
         return Responses(self.telemetry, self.clock, self.deployment.event_bus, self.connections.events)
-
-    def _count_hop(self, record: Record) -> None:
-        """Report how far the chain is, and how much of the job's budget is used after this hop."""
-        place = record.place
-        used = _hops(record, replace(place, hop=place.hop + 1)) / self.deployment.max_hops
-        self.telemetry.highest(Hop=place.hop, HopBudgetPercent=100 * used)
 
     async def _answered(self, claim: Claim, decision: Decision) -> Response:
         """Answer without working."""
@@ -214,6 +208,7 @@ class Hop:
             return Completed(outcome)
         counts, to = outcome.checkpoint.counts, await execution.save(outcome)
         self.telemetry.event("checkpoint", count=counts.count, pages=counts.pages, checkpoint=to.checkpoint_key)
+        self._count_hops(_hops(lease.record, to) - outcome.divided)
         if to.share is not None and outcome.checkpoint.is_listed:
             return RangeDone(outcome, to)
         await lease.renew()
@@ -231,6 +226,10 @@ class Hop:
         if outcome.divided and self.fan_out is not None:
             return await self._planned(self.fan_out, execution, outcome, to)
         return HandOver(outcome, to)
+
+    def _count_hops(self, hops: int) -> None:
+        """Report how much of the job's budget is used; a hop that completes the job needs no more of it."""
+        self.telemetry.highest(HopBudgetPercent=100 * hops / self.deployment.max_hops)
 
     async def _planned(self, fan_out: FanOut, execution: Execution, outcome: Outcome, to: SiblingPayload) -> FannedOut:
         """Store the ranges that are to be given to chains."""

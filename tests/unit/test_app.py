@@ -420,10 +420,24 @@ def test_metrics__show_the_progress_of_a_chain_and_its_end(
     names = ("Hop", "HopBudgetPercent", "Completed", "Invalid")
     assert [tuple(each[name] for name in names) for each in metrics(output)] == [
         (0, 25, 0, 0),
-        (1, 50, 1, 0),
+        (1, 0, 1, 0),
         (0, 0, 0, 1),
     ]
     assert s3.objects
+
+
+@pytest.mark.usefixtures("s3", "siblings")
+def test_metrics__a_job_that_completes_within_its_budget_uses_none_up(
+    handler: Handler, output: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job of one hop under MaxHops=1 woke the operator each night, when its manifest was there."""
+    monkeypatch.setenv("MAX_HOPS", "1")
+    handler(JOB, short_of_time())
+    handler(JOB)
+    assert [(each["HopBudgetPercent"], each["Completed"], each["Parked"]) for each in metrics(output)] == [
+        (100, 0, 1),
+        (0, 1, 0),
+    ]
 
 
 def test_failed__is_logged_and_raised(handler: Handler, s3: FakeS3, output: Output) -> None:
