@@ -11,6 +11,7 @@ import json
 import math
 import os
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -51,6 +52,16 @@ def split_arn(arn: str) -> tuple[str, str | None]:
 def _is_dry() -> bool:
     """Whether sosw's stage says that nothing is to be invoked."""
     return os.environ.get("STAGE") == "test"
+
+
+def _is_refused(error: ClientError | BotoCoreError) -> bool:
+    """
+    Whether Lambda has surely not taken the event.
+
+    A code that is a status comes from a server in between: Lambda may have taken the event. So it may where the fault
+    is its own, or its answer is malformed or lost.
+    """
+    return isinstance(error, ClientError) and not error_code(error).isdigit() and not is_of_server(error)
 
 
 def _client(service: Any, config: Config = _LOOK_UP) -> Any:  # noqa: ANN401 - a service's name, and its client
@@ -119,7 +130,8 @@ class SiblingsManager(SoswSiblingsManager):
         return (*dict.fromkeys(rules), *schedules)
 
     def _rules(self, bus: str, arn: str) -> Iterator[str]:
-        return kill_switch.rules_of(self._ask, self.events_client, bus, arn)
+        with self._explained():
+            yield from kill_switch.rules_of(self._ask, self.events_client, bus, arn)
 
     def _ask(self, call: Callable[..., Any], **request: Any) -> Any:  # noqa: ANN401 - each operation has its own
         return retry.call(call, self.time_left, self.sleep, **request)
@@ -140,7 +152,17 @@ class SiblingsManager(SoswSiblingsManager):
 
     def _state(self, name: str) -> str | None:
         machine = os.environ.get("STATE_MACHINE_ARN")
-        return kill_switch.state_of(self._ask, self.events_client, self._scheduler, name, machine)
+        with self._explained():
+            return kill_switch.state_of(self._ask, self.events_client, self._scheduler, name, machine)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Log why a look-up of the kill switch failed: the reason to park has the error's code alone."""
+        try:
+            yield
+        except (ClientError, BotoCoreError) as error:
+            self._unknown("rules", error)
+            raise
 
     def _scheduler(self) -> Any:  # noqa: ANN401 - a boto3 client
         """Make the client of EventBridge Scheduler once a schedule is named."""
@@ -175,7 +197,7 @@ class SiblingsManager(SoswSiblingsManager):
         return int(max(values)) if values else None
 
     def _unknown(self, what: str, error: ClientError | BotoCoreError) -> None:
-        """Log that a look-up failed; the hand-over continues without it."""
+        """Log that a look-up failed, and why."""
         self.warning("guard", what=what, error=cause_code(error), reason=why(error))
 
     def recursive_loop(self, lambda_context: LambdaContext) -> str | None:
@@ -227,13 +249,8 @@ class SiblingsManager(SoswSiblingsManager):
         try:
             if retry.call(spawn, self.time_left, self.sleep, retry.is_busy):
                 return None
-            # Lambda answers an asynchronous invoke with 202 alone.
-            return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"
-        except ClientError as error:
-            # A code that is a status comes from a server in between: Lambda may have taken the event. So it may where
-            # the fault is its own, or its answer is malformed.
-            code = error_code(error)
-            is_lost = code.isdigit() or is_of_server(error)
-            return f"sibling_unknown: {code}" if is_lost else f"sibling_refused: {cause_code(error)}"
-        except BotoCoreError as error:
-            return f"sibling_unknown: {cause_code(error)}"
+        except (ClientError, BotoCoreError) as error:
+            self.warning("sibling_not_accepted", error=cause_code(error), reason=why(error))
+            return f"{'sibling_refused' if _is_refused(error) else 'sibling_unknown'}: {cause_code(error)}"
+        # Lambda answers an asynchronous invoke with 202 alone.
+        return DRY_RUN if _is_dry() else f"sibling_unknown: {MALFORMED}"

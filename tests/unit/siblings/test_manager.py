@@ -151,12 +151,16 @@ def test_kill_switch__auto_spawning_does_not_override_disabled_rules(stubbed: Ca
 
 
 def test_kill_switch__a_state_that_may_not_be_read_is_not_that_of_a_missing_rule(
-    stubbed: Callable[..., SiblingsManager],
+    stubbed: Callable[..., SiblingsManager], output: Output
 ) -> None:
-    """``auto_spawning`` would decide, and let a chain continue whose rule is off."""
-    manager = stubbed([("describe_rule", "AccessDeniedException", None)], auto_spawning=True)
+    """``auto_spawning`` would decide, and let a chain continue whose rule is off; the log has EventBridge's words."""
+    gone, denied = (("describe_rule", f"{why}Exception", None) for why in ("ResourceNotFound", "AccessDenied"))
+    manager = stubbed([gone, denied], auto_spawning=True)
     with pytest.raises(ClientError):
-        manager.any_events_rules_enabled(LambdaContext(), ("default/off",))
+        manager.any_events_rules_enabled(LambdaContext(), ("default/gone", "default/off"))
+    (line,) = logged(output, "guard")
+    assert (line["what"], line["error"]) == ("rules", "AccessDeniedException")
+    assert "the service answered AccessDeniedException" in line["reason"]
 
 
 @pytest.mark.parametrize("auto_spawning", [True, False])
@@ -351,6 +355,16 @@ def test_hand_over__distinguishes_a_refusal_from_a_lost_answer(siblings: Sibling
     siblings.error = ReadTimeoutError(endpoint_url="https://lambda")
     assert manager.hand_over(LambdaContext(), {}) == "sibling_unknown: ReadTimeoutError"
     assert len(siblings.requests) == 2
+
+
+def test_hand_over__a_refusal_is_logged_in_lambdas_words(siblings: Siblings, output: Output) -> None:
+    """They say which policy denies the right; the code said that one does."""
+    siblings.error = refuse("AccessDeniedException")
+    siblings.error.response["Error"]["Message"] = "explicit deny in a service control policy"
+    assert SiblingsManager().hand_over(LambdaContext(), {}) == "sibling_refused: AccessDeniedException"
+    (line,) = logged(output, "sibling_not_accepted")
+    assert line["error"] == "AccessDeniedException"
+    assert "explicit deny in a service control policy" in line["reason"]
 
 
 def test_hand_over__is_repeated_while_lambda_is_busy(siblings: Siblings, monkeypatch: pytest.MonkeyPatch) -> None:
