@@ -18,7 +18,7 @@ _SLOWER = "the service asks for fewer requests at once: lower concurrency"
 # By a service's error code.
 NEXT_STEPS = {
     "AccessDenied": "the credentials in use lack the right, or the requester must pay: --request-payer requester "
-    "(REQUEST_PAYER)",
+    "(REQUEST_PAYER; the stack's RequesterPaysBucket)",
     "AccountProblem": "ask the account's owner",
     "AuthFailure": _KEYS,
     "AuthorizationHeaderMalformed": REGION,
@@ -30,11 +30,14 @@ NEXT_STEPS = {
     ARCHIVED: "the object is archived: restore it first",
     "InvalidPathAccess": _STYLE,
     "InvalidToken": _TOKEN,
+    "KMS.DisabledException": "enable the KMS key",
+    "KMS.KMSInvalidStateException": "cancel the deletion of the KMS key, and enable the key",
     "NoSuchBucket": "check the bucket's name, and the endpoint",
     "NoSuchKey": "check the key; if the endpoint contains the bucket's name, remove the name there",
     "NotSignedUp": "ask the account's owner",
     "PathStyleDomainForbidden": _STYLE,
     "PermanentRedirect": REGION,
+    "ProvisionedThroughputExceededException": "give the table more capacity, or on-demand capacity",
     "RequestExpired": _CLOCK,
     "RequestTimeTooSkewed": _CLOCK,
     "SecondLevelDomainForbidden": _STYLE,

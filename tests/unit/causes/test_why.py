@@ -52,6 +52,10 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
     ("error", "parts"),
     [
         (refused("AccessDenied", "Access Denied"), ("AccessDenied", "Access Denied", "--request-payer")),
+        (refused("AccessDenied"), ("the stack's RequesterPaysBucket",)),
+        (refused("KMS.DisabledException", "arn:aws:kms:k is disabled."), ("k is disabled", "enable the KMS key")),
+        (refused("KMS.KMSInvalidStateException", "k is pending deletion."), ("cancel the deletion of the KMS key",)),
+        (refused("ProvisionedThroughputExceededException"), ("give the table more capacity",)),
         (refused("NoSuchBucket", "gone", Endpoint="http://store:9"), ("http://store:9", "NoSuchBucket", "gone")),
         (
             refused("PermanentRedirect", HTTPHeaders={"x-amz-bucket-region": "eu-west-1"}),

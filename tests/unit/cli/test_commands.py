@@ -302,7 +302,8 @@ def test_a_refusal_of_aws_names_the_refused_action(capsys: pytest.CaptureFixture
         raise refusal
     assert capsys.readouterr().err == (
         "presign-siblings: AWS refused UpdateItem: the service answered AccessDenied: not authorized; the credentials "
-        "in use lack the right, or the requester must pay: --request-payer requester (REQUEST_PAYER)\n"
+        "in use lack the right, or the requester must pay: --request-payer requester (REQUEST_PAYER; the "
+        "stack's RequesterPaysBucket)\n"
     )
 
 
