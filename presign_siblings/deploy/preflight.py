@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from presign_siblings.deploy.parameters import reserved_concurrency
+from presign_siblings.deploy.schedule import longest_rest
 from presign_siblings.deploy.stacks import DeployError
 from processor.causes import BUCKET_REGION, why
 from processor.errors import error_code
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 UNRESERVED = 100
+_MOST_HOURS = 168  # the template's most for CompletionHours: no alarm of CloudWatch looks further back
 _ABSENT = frozenset({"404", "NoSuchBucket"})
 
 
@@ -175,6 +177,11 @@ class Preflight:
     def _alarms(self) -> Iterator[tuple[str, str]]:
         if not (self.now["AlarmEmail"] or self.now["AlarmTopicArn"]):
             yield "note", "alarms notify nobody: --alarm-email ADDRESS, or --set AlarmTopicArn=..."
+        hours, rest = int(self.now["CompletionHours"]), longest_rest(self.now["ScheduleExpression"])
+        if self.now["ScheduleState"] == "ENABLED" and self.now["RefreshHours"] == "0" and 0 < hours <= rest:
+            enough = f"HOURS, of more than {rest}" if rest < _MOST_HOURS else "0, for no such alarm"
+            rests = f"the schedule starts no job for up to {rest} hours"
+            yield "note", f"{rests}, and the alarm no_completion comes after {hours}: --set CompletionHours={enough}"
 
     def _held(self) -> int:
         """Return what the function has reserved already."""

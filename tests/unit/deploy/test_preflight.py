@@ -109,6 +109,46 @@ def test_alarms_without_a_recipient_are_noted() -> None:
     assert notes_of(Account(), AlarmEmail="", AlarmTopicArn="arn:aws:sns:eu-west-1:000000000000:alarms") == []
 
 
+@pytest.mark.parametrize(
+    ("schedule", "rest"),
+    [
+        ("cron(0 3 ? * MON *)", 168),
+        ("cron(0 3 ? * MON-FRI *)", 72),
+        ("cron(0 3 ? * SAT-SUN,4 *)", 72),
+        ("cron(0 3 ? * 2#1 *)", 168),
+        ("cron(0 3 1 * ? *)", 672),
+        ("cron(0 3 L * ? *)", 672),
+        ("cron(0 3 * 1 ? *)", 672),
+        ("rate(2 days)", 48),
+    ],
+)
+def test_a_schedule_that_rests_longer_than_its_alarm_waits_is_noted(schedule: str, rest: int) -> None:
+    """Jobs that all complete woke the operator between two starts."""
+    (note,) = notes_of(Account(), ScheduleExpression=schedule)
+    assert f"no job for up to {rest} hours, and the alarm no_completion comes after 26" in note
+    for quiet in ("CompletionHours", "0"), ("ScheduleState", "DISABLED"), ("RefreshHours", "6"):
+        now: dict[str, Any] = dict([quiet])
+        assert notes_of(Account(), ScheduleExpression=schedule, **now) == []
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "cron(0 3 * * ? *)",
+        "cron(0 * ? * * *)",
+        "cron(0 3 1/1 * ? *)",
+        "cron(0 3 ? * 1-7 *)",
+        "cron(0 3 ? * MON/1 *)",
+        "rate(1 day)",
+        "rate(5 minutes)",
+        "at(2027-01-01T00:00:00)",
+    ],
+)
+def test_a_schedule_that_starts_a_job_each_day_or_may_do_so_is_not_noted(schedule: str) -> None:
+    """The alarm waits for 26 hours."""
+    assert notes_of(Account(), ScheduleExpression=schedule) == []
+
+
 def test_a_key_that_the_role_may_not_use_is_noted() -> None:
     """No listing shows a bucket's key: every link would answer 403, though the manifest is complete."""
     account, key = Account(), "arn:aws:kms:eu-west-1:000000000000:key/1"
