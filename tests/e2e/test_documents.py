@@ -231,6 +231,19 @@ def _alarms(reader: Reader, text: str, written: str) -> None:
         assert '"event":"complete"' in (reader.folder / "complete.txt").read_text()
 
 
+def _errors(_reader: Reader, text: str, written: str) -> None:
+    """Check that the line has the cause."""
+    if '"failed"' in text:
+        assert "elsewhere/" in written
+        assert "AccessDenied" in written
+
+
+def _failed_events(_reader: Reader, _text: str, written: str) -> None:
+    """Check that the event that was given up is shown with its error, and stays where a replay finds it."""
+    assert written.startswith("RetriesExhausted cannot write s3://reports/elsewhere/")
+    assert len(written.splitlines()) == 1
+
+
 def _no_completion(_reader: Reader, _text: str, written: str) -> None:
     assert "ENABLED" in written
     assert '"ReservedConcurrentExecutions": 5' in written
@@ -305,6 +318,8 @@ BEFORE: dict[str, Callable[[Reader], None]] = {
 }
 OPERATING: dict[str, Callable[[Reader, str, str], None]] = {
     "Dashboard and logs": _alarms,
+    "presign_siblings_errors": _errors,
+    "presign_siblings_failed_events": _failed_events,
     "presign_siblings_hop_budget": _budget,
     "presign_siblings_no_completion": _no_completion,
     "Every chain, at its next hand-over": _parked,

@@ -55,6 +55,19 @@ def test_nothing_is_sent_from_an_empty_queue(tmp_path: Path) -> None:
     assert asked("An event that Lambda has given up", tmp_path, received="")[-1] == "sqs receive-message"
 
 
+def test_the_line_of_a_failed_job_is_the_one_with_the_cause(tmp_path: Path) -> None:
+    """The newest is that of Lambda's last retry, which only repeats that the job has failed."""
+    reasons = ("cannot list s3://reports/: AccessDenied", *2 * ("job j has failed: SourceRefusedError",))
+    lines = "\t".join(f'{{"event":"failed","reason":"{reason}"}}' for reason in reasons)
+    (tmp_path / "aws").write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
+    (tmp_path / "aws").chmod(0o755)
+    section = OPERATE.split("### presign_siblings_errors\n", 1)[1]
+    block = section.split("```sh\n", 1)[1].split("```", 1)[0]
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    shown = subprocess.run(["/bin/bash", "-c", block], env=environment, capture_output=True, check=True, text=True)
+    assert "AccessDenied" in shown.stdout
+
+
 def test_no_element_of_a_list_of_many_pages_is_taken_as_text() -> None:
     """The AWS CLI takes it from each page, and prints ``None`` for the others; log groups have empty pages."""
     assert re.findall(r"\| \[-?\d\]", OPERATE) == []
