@@ -182,6 +182,10 @@ class Job:
         wanted = job_id or (self.record() or {})["job_id"]
         return [line for line in self._tail().new() if line.get("job_id") == wanted]
 
+    def messages(self) -> list[str]:
+        """Return all that the function has logged since the job began."""
+        return self._tail().messages()
+
     def _tail(self) -> Tail:
         """Read from the job's beginning: the emulator returns the first 10,000 events and no more."""
         return Tail(self._logs, self.deployed.stack.logs, self._began)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from operator import ge, gt, lt
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 import pytest
@@ -14,8 +16,10 @@ from click.testing import CliRunner
 
 from presign_siblings.cli.main import main
 from tests.e2e.jobs import Job, eventually, pdf_keys
+from tests.stack_template import resolver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.e2e.conftest import Deployed
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("account")]
 
 WAIT = ("--wait", "--timeout", "120")
+COMPARES: dict[str, Any] = {"GreaterThanThreshold": gt, "GreaterThanOrEqualToThreshold": ge, "LessThanThreshold": lt}
+STATISTICS: dict[str, Any] = {"Sum": sum, "Maximum": partial(max, default=0.0)}
 
 
 def tool(*arguments: str) -> tuple[int, str]:
@@ -48,6 +54,93 @@ def outlived(job: Job, *more: str) -> tuple[int, str]:
         held.enter_context(job.deployed.emulator.holding("hop-1"))
         pool.submit(release)
         return invoked(job, *more, expiry_seconds=1)
+
+
+@contextmanager
+def denied(deployed: Deployed, action: str, resource: str = "*") -> Iterator[None]:
+    """Deny the role one action, as a service control policy or a permissions boundary does."""
+    iam, role = boto3.client("iam", **deployed.emulator.options), deployed.stack.role.rpartition("/")[2]
+    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": action, "Resource": resource}]}
+    iam.put_role_policy(RoleName=role, PolicyName="Night", PolicyDocument=json.dumps(document))
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="Night")
+
+
+def values(measured: list[dict[str, Any]], alarm: Any) -> list[float]:
+    """Return the values that CloudWatch takes out of printed metrics for an alarm's metric: its name and dimension."""
+    (dimension,) = alarm["Dimensions"]
+    return [
+        each[alarm["MetricName"]][0]
+        for each in measured
+        for directive in each["_aws"]["CloudWatchMetrics"]
+        if directive["Namespace"] == alarm["Namespace"]
+        and [dimension["Name"]] in directive["Dimensions"]
+        and each[dimension["Name"]] == dimension["Value"]
+        and alarm["MetricName"] in {metric["Name"] for metric in directive["Metrics"]}
+    ]
+
+
+def ringing(job: Job) -> set[str]:
+    """Return which of the template's alarms on the function's own metrics ring, by what it has printed for the job."""
+    found = [alarm for _, alarm in resolver().resources("AWS::CloudWatch::Alarm")]  # the emulator drops the statistic
+    alarms = [resolver().resolve(alarm) for alarm in found if alarm["Namespace"] == {"Ref": "MetricsNamespace"}]
+    assert len(alarms) == 7
+    measured = [json.loads(line) for line in job.messages() if line.startswith("{") and '"_aws"' in line]
+    return {
+        alarm["AlarmName"].removeprefix(f"{job.deployed.stack.function}_")
+        for alarm in alarms
+        if COMPARES[alarm["ComparisonOperator"]](
+            STATISTICS[alarm["Statistic"]](values(measured, alarm)), alarm["Threshold"]
+        )
+    }
+
+
+class Denial(NamedTuple):
+    """A right that is denied, and what the operator sees: the job's state, the alarms, and the line with the reason."""
+
+    action: str
+    resource: str
+    state: str
+    rings: set[str]
+    event: str
+
+
+DENIALS = [
+    Denial("s3:PutObject", "arn:aws:s3:::reports/*.jsonl", "failed", set(), "failed"),
+    Denial("lambda:InvokeFunction", "*", "parked", {"parked"}, "sibling_not_accepted"),
+    Denial("events:DescribeRule", "*", "parked", {"parked"}, "guard"),
+]
+
+
+@pytest.mark.parametrize("night", DENIALS, ids=lambda night: night.action)
+def test_a_right_that_is_denied_in_mid_chain_is_named_and_a_resume_loses_nothing(
+    deployed: Deployed, night: Denial
+) -> None:
+    """The line has AWS's own words; the alarms are those of the guide, and none rings for the job that was resumed."""
+    job = Job(deployed)
+    with ExitStack() as until_morning:
+        with job.held(2):
+            until_morning.enter_context(denied(deployed, night.action, night.resource))
+        record = job.wait_for_end(night.state)
+        lines = eventually(lambda: [each["reason"] for each in job.lines() if each["event"] == night.event])
+        assert f"not authorized to perform: {night.action}" in lines[0]
+        assert eventually(lambda: night.rings <= ringing(job))
+        assert ringing(job) == night.rings | {"no_completion"}
+    code, text = tool("resume", record["job_key"], *WAIT)
+    assert (code, "complete: job" in text) == (0, True), text
+    job.prove(pdf_keys(deployed))
+    eventually(lambda: "no_completion" not in ringing(job))
+    assert ringing(job) == night.rings
+
+
+def test_no_alarm_rings_for_a_healthy_chain(deployed: Deployed) -> None:
+    """Of several hops."""
+    job = Job(deployed)
+    assert invoked(job)[0] == 0
+    eventually(lambda: "no_completion" not in ringing(job))
+    assert ringing(job) == set()
 
 
 def test_parked__a_forgotten_job_continues_with_its_log_line(deployed: Deployed, tmp_path: Path) -> None:
