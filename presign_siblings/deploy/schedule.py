@@ -32,12 +32,12 @@ def _between_weekdays(field: str) -> int:
     """Return the longest time between the days of a week that a field of cron names, in hours."""
     if "#" in field or "L" in field:
         return _WEEK
-    days = sorted({day for each in field.split(",") for day in _days(*each.split("-"))})
+    days = sorted({day for each in field.split(",") for day in _days(*each.partition("-")[::2])})
     return 24 * max((after - day - 1) % 7 + 1 for day, after in zip(days, [*days[1:], days[0]], strict=True))
 
 
-def _days(first: str, last: str | None = None) -> list[int]:
-    """Return the numbers of the days from the first to the last; all days for what is no name or number."""
+def _days(first: str, last: str) -> list[int]:
+    """Return the numbers of the days from the first to the last, if there is one; all for what is no name or number."""
     names = {**{str(number + 1): number for number in range(7)}, **{name: n for n, name in enumerate(_DAYS)}}
     if first not in names or (last or first) not in names:
         return list(range(7))

@@ -139,6 +139,7 @@ def test_a_schedule_that_rests_longer_than_its_alarm_waits_is_noted(schedule: st
         "cron(0 3 1/1 * ? *)",
         "cron(0 3 ? * 1-7 *)",
         "cron(0 3 ? * MON/1 *)",
+        "cron(0 3 ? * MON-WED-FRI *)",  # no schedule, as EventBridge will say
         "rate(1 day)",
         "rate(5 minutes)",
         "at(2027-01-01T00:00:00)",
