@@ -84,8 +84,7 @@ def counts(cells: Mapping[str, object], bucket: str | None) -> bool:
         raise MalformedError("names another bucket than the job")
     if cells.get("record_type") == "DELETE":
         raise MalformedError("records a deletion: take the keys from the live inventory table")
-    is_object = is_marker is None or str(is_marker).lower() != "true"
-    return is_object and (is_latest is None or str(is_latest).lower() != "false")
+    return str(is_marker).lower() != "true" and str(is_latest).lower() != "false"
 
 
 def _refuse_listing(entry: Mapping[str, object]) -> None:

@@ -514,6 +514,7 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b"key,size\ngs://reports/a.pdf,7\n", "is a URL"),
         ("keys", b'{"Bucket": "others", "Key": "a.pdf"}\n', "names another bucket"),
         ("keys", b'{"status":"success","type":"file","size":7,"key":"a.pdf"}\n', "is of mc ls"),
+        ("keys", b'{"status":"success","type":"folder","size":0,"key":"in/"}\n', "is of mc ls"),
         ("keys", b'{"key":"s3://reports/in/","type":"directory"}\n', "is a folder"),
         ("hive/dt=1/symlink.txt", b"s3://reports/inv/data/0.csv.gz\n", "name the report's manifest.json"),
         ("keys.csv", b"key,record_type\na.pdf,CREATE\na.pdf,DELETE\n", "records a deletion"),
@@ -584,6 +585,19 @@ def test_the_json_of_s3_gives_all_its_facts() -> None:
     fields["checksum_type"] = "FULL_OBJECT"
     (line,) = run(s3, job_of(keys_from="s3://reports/keys", fields=",".join(fields)))
     assert line.items() >= fields.items()
+
+
+def test_the_columns_of_s3_metadata_give_all_their_facts() -> None:
+    """As Athena writes rows of a live inventory table as CSV."""
+    facts = {"version_id": "v", "size": 7, "last_modified_date": "2026-03-01", "e_tag": "e", "storage_class": "GLACIER"}
+    body = comma_separated(["bucket", "key", *facts], ["reports", "a", *facts.values()])
+    fields = ["size", "etag", "last_modified", "storage_class"]
+    (line,) = run(
+        holding("t.csv", body),
+        job_of(keys_from="s3://reports/t.csv", fields=fields, version_ids=True, archived="include"),
+    )
+    assert [line[name] for name in fields] == [7, "e", "2026-03-01", "GLACIER"]
+    assert "versionId=v" in line["url"]
 
 
 @pytest.mark.parametrize(("escape", "shown"), [(r"\ud800", r"b\ud800.pdf"), (r"\udce9", r"b\udce9.pdf")])
