@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from processor.chain.shortfall import EMPTY, warnings
+from processor.chain.shortfall import EMPTY, beyond_session, warnings
 from processor.job import Counts, DeploymentSettings, Job
 from tests.builders import job_of
 from tests.conftest import NOW
@@ -41,6 +42,25 @@ def test_an_empty_manifest_is_reported_with_its_likely_cause(
 ) -> None:
     """A typo in a prefix, or in a glob, is no finished job."""
     assert sentence in warnings_of(Counts(**counts), **event)["empty_manifest"]
+
+
+def test_an_empty_manifest_is_given_no_cause_that_it_does_not_have() -> None:
+    """Where nothing else is known, the sentence ends with the place."""
+    assert warnings_of(Counts(), prefix="in/") == {EMPTY: "no key under 'in/' in bucket reports ends in '.pdf'"}
+
+
+@pytest.mark.parametrize(
+    ("expiry", "of_role", "beyond"),
+    [
+        (timedelta(days=7), True, timedelta(days=6, hours=12)),
+        (timedelta(hours=12), True, timedelta()),
+        (timedelta(minutes=15), True, timedelta()),
+        (timedelta(days=7), False, timedelta()),
+    ],
+)
+def test_only_links_of_a_role_end_with_a_session(expiry: timedelta, *, of_role: bool, beyond: timedelta) -> None:
+    """Those of an IAM user's keys live as long as they say."""
+    assert beyond_session(int(expiry.total_seconds()), of_role=of_role) == beyond
 
 
 @pytest.mark.parametrize(("last", "is_reported"), [(None, False), (30, False), (31, True)])
