@@ -320,10 +320,11 @@ def test_a_deployment_with_an_invalid_setting_takes_no_message_out_of_the_queue(
     assert not s3.wire
 
 
-def test_an_invalid_sent_time_is_refused(deliver: Callable[..., Any], s3: FakeS3) -> None:
+@pytest.mark.parametrize("sent", ["soon", "9" * 30, ["1767225599999"]])
+def test_an_invalid_sent_time_is_refused(deliver: Callable[..., Any], s3: FakeS3, sent: object) -> None:
     """Only a forged record has one."""
     event = batch(JOB)
-    event["Records"][0]["attributes"]["SentTimestamp"] = "soon"
+    event["Records"][0]["attributes"]["SentTimestamp"] = sent
     answer = deliver(event)
     assert answer["statusCode"] == 400
     assert not s3.wire

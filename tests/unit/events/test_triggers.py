@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from processor.events import Batch, Invalid, One, Surroundings, read, unfit
+from processor.events import Batch, Invalid, One, Surroundings, read, sqs, unfit
 from processor.job import DeploymentSettings
 from tests.conftest import NOW
 
@@ -76,6 +76,13 @@ def test_schedule__delivered_twice_is_one_run() -> None:
     ]
     assert runs[0] == runs[1]
     assert asked_by({}, around()).run.job_id not in runs
+
+
+def test_schedule__without_an_id_is_a_run_of_its_delivery() -> None:
+    """As an operator writes one by hand, or a scheduler with an input of its own: each is another run."""
+    event = {name: value for name, value in load_event("scheduled").items() if name != "id"}
+    first, again, second = (asked_by(event, replace(around(), delivery=each)).run for each in ("r1", "r1", "r2"))
+    assert first.job_id == again.job_id != second.job_id
 
 
 def test_sibling_and_resume_payloads_are_recognised() -> None:
@@ -167,6 +174,18 @@ def test_on_failure_record__a_replay_has_the_date_of_the_failed_event() -> None:
         (7, "event"),
         ({"Records": [{"eventSource": "aws:s3"}]}, "Records.*aws:s3"),
         ({"Records": "x"}, "Records"),
+        ({"Records": 5}, "Records.*int"),
+        ({"Records": 5, "sibling": True}, "Records.*int"),
+        ({"Records": [{"eventSource": "aws:s3", "messageId": "m", "body": "{}"}], "sibling": True}, "Records.*aws:s3"),
+        (
+            {
+                "Records": [
+                    {"eventSource": "aws:sqs", "messageId": "m", "body": '{"Records": [{"eventSource": "aws:s3"}]}'}
+                ],
+                "sibling": True,
+            },
+            "body.*aws:s3",
+        ),
         ({"detail-type": "Object Created", "source": "aws.s3"}, "detail-type.*Object Created"),
         ({"detail-type": "Scheduled Event", "time": "never"}, "time"),
         ({"requestPayload": {"resume": {"requestPayload": {}}}}, "resume"),
@@ -175,6 +194,10 @@ def test_on_failure_record__a_replay_has_the_date_of_the_failed_event() -> None:
         ({"statusCode": 200, "body": '{"status": "complete"}'}, "body.*resume"),
         ({"statusCode": 200, "body": "no json"}, "body.*resume"),
         ({"statusCode": 200, "body": "[]"}, "body.*resume"),
+        ({"statusCode": 200, "body": '["resume"]'}, "body.*resume"),
+        ({"statusCode": 200, "body": "5"}, "body.*resume"),
+        ({"statusCode": 200}, "statusCode"),
+        ({"body": "{}"}, "^'body'"),
         ({"requestPayload": "x"}, "requestPayload"),
         ({"hop": 1}, "job"),
         ({"bucket": "reports", "resume": True}, "^'bucket': .* is not a field of this version; if a newer version"),
@@ -224,6 +247,15 @@ def test_message__given_to_a_sibling_is_one_job() -> None:
     again = {"Records": [message_of(failed)], "sibling": True}
     runs = [asked_by(event, around()).run for event in (alone, failed, again)]
     assert {(run.job_id, run.job.prefix) for run in runs} == {(runs[0].job_id, "1970/")}
+
+
+@pytest.mark.parametrize("attributes", [{"SentTimestamp": "1767225599999"}, {}, None])
+def test_message__a_sibling_reads_what_it_was_given(attributes: object) -> None:
+    """The time of the sending too, to the millisecond; a batch written by hand may state none."""
+    record = message_of({}) | {"attributes": attributes}
+    message = sqs.Message.from_record(record)
+    assert sqs.the_one(message.alone()) == message
+    assert (message.sent is None) == (not attributes)
 
 
 DEEP = "[" * 100_000 + "]" * 100_000
