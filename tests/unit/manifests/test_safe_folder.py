@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from presign_siblings.errors import UnfinishedError, WrongUseError
-from presign_siblings.manifests.safe_folder import Folder, StrangerError
+from presign_siblings.manifests.safe_folder import Folder, StrangerError, longest_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,3 +161,36 @@ def test_a_folder_that_accepts_no_file_is_named(tmp_path: Path, monkeypatch: pyt
     with Folder(tmp_path) as folder:
         assert not folder.folds
         assert f"'{tmp_path}'" in str(folder.refusal)
+
+
+def test_a_note_replaces_what_a_kill_has_left_of_a_longer_one(tmp_path: Path) -> None:
+    """The end of the other one would be read as part of it."""
+    with Folder(tmp_path) as folder:
+        place = folder.place(("a.pdf",))
+        place.note("1")
+        (note,) = tmp_path.glob("*.etag")
+        note.with_name(f"{note.name}.new").write_text("longer")
+        place.note("2")
+        assert place.noted() == "2"
+        place.unnote()
+        assert place.noted() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_note_is_read_as_text(tmp_path: Path) -> None:
+    """It names no object, and the file is fetched from its beginning."""
+    with Folder(tmp_path) as folder:
+        place = folder.place(("a.pdf",))
+        place.note("1")
+        (note,) = tmp_path.glob("*.etag")
+        note.write_bytes(b"\xff")
+        assert place.noted() == "\ufffd"
+
+
+@pytest.mark.parametrize(("told", "believed"), [(143, 143), (0, 255), (1530, 255), (12, 255)])
+def test_a_length_of_names_that_no_file_system_has_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int, believed: int
+) -> None:
+    """A share may say 0, and FAT counts otherwise."""
+    monkeypatch.setattr(os, "pathconf", lambda *_: told)
+    assert longest_name(tmp_path) == believed
