@@ -31,7 +31,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from processor.aws import open_s3
-from processor.causes import why
+from processor.causes import place, plain, why
 from processor.errors import RetryableError, SourceRefusedError, from_client_error
 
 if TYPE_CHECKING:
@@ -338,3 +338,28 @@ class HoldingError(BotoCoreError):
 def test_a_failed_request_is_classified_by_whether_a_retry_can_help(error: Exception, kind: type[Exception]) -> None:
     """A deleted bucket stays deleted."""
     assert type(from_client_error(error, "list s3://b/")) is kind
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("x" * 300, "x" * 300),
+        ("x" * 301, "x" * 300 + "..."),
+        (" two\r\n\tlines. ", "two lines"),
+        ("see HTTPS://user:word@store:9/a?b=c for more", "see https://store:9 for more"),
+    ],
+)
+def test_the_words_of_another_program_are_one_short_line(said: str, shown: str) -> None:
+    """A page of HTML or a terminal's control characters would fill the log."""
+    assert plain(said) == shown
+
+
+@pytest.mark.parametrize("url", ["not a url", "", None, "http://name:pass/word@host"])
+def test_the_place_of_what_is_no_url_is_not_shown(url: object) -> None:
+    """Any part of it may be a credential."""
+    assert place(url) == "the endpoint"
+
+
+def test_a_redirect_to_nowhere_is_a_matter_of_the_region() -> None:
+    """S3 answers so to a request that names another region, and states no location."""
+    assert why(refused("301")) == "the service answered 301; name the bucket's region: --region, AWS_REGION"
