@@ -26,6 +26,16 @@ def test_lines_are_as_json_writes_them(size: int) -> None:
     assert list(lines([], Urls.of([]))) == []
 
 
+def test_urls_in_parts_are_written_whole() -> None:
+    """What they share, and what each has of its own, in turn."""
+    urls = Urls(("https://s3/", "?version=", "&signature="), (["a", "b"], ["1", "2"], ["x", "y"]))
+    written = b"".join(lines(["a", "b"], urls)).decode("ascii").splitlines()
+    assert [json.loads(line)["url"] for line in written] == [
+        "https://s3/a?version=1&signature=x",
+        "https://s3/b?version=2&signature=y",
+    ]
+
+
 @pytest.mark.parametrize("character", [chr(code) for code in (*range(0x100), 0x2028, 0x1F4C4)])
 def test_one_odd_key_among_plain_ones_is_written_as_json_writes_it(character: str) -> None:
     """Plain keys are copied unescaped, and one test of the whole block finds whether all are plain."""
