@@ -63,6 +63,10 @@ class InvalidEventError(PresignSiblingsError):
         self.field, self.rule = field, rule
         super().__init__(f"{shown(field)}: {shown(value)} is refused: {rule}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Let a pool of processes return the error: pickle would call ``__init__`` with the message alone."""
+        return type(self).__new__, (type(self), *self.args), self.__dict__
+
 
 class NewerVersionError(InvalidEventError):
     """A newer version of the function wrote the payload, or the record, and can continue with it."""
