@@ -28,7 +28,8 @@ def check_new(job: Job, found: Mapping[str, tuple[str, Any]], deployment: Deploy
     _check_numbers(job)
     _check_chains(job, deployment)
     _check_bounds(job, found)
-    choices.check_globs((found["include"][0], job.include), (found["exclude"][0], job.exclude))
+    include, exclude = ((found[name][0], getattr(job, name)) for name in ("include", "exclude"))
+    choices.check_globs(include, exclude, job.listed_prefixes)
     check_allowed(job, deployment)
     sources.check_alone(job)
 

@@ -33,6 +33,9 @@ CLASSES = (
 )
 # Other tools match keys without a folder by **/, too, and either word by {a,b}; [{] is a brace itself.
 _OF_OTHERS = re.compile(r"(?<![^/])\*\*/|(?<!\[)\{[^{}]*(?:,|\Z)")
+_NEGATED = re.compile(
+    r"(?<!\[)\[\^[^\]]+\]"
+)  # in a shell and in rclone, one of all others; in fnmatch, ^ is one of these
 _MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as 12h, 7d or P1D"
 
 
@@ -101,18 +104,37 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
         raise InvalidEventError(*upper, f"must be at least {lower[0]}, which is {lower[1]}")
 
 
-def check_globs(include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]]) -> None:
+def check_globs(
+    include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]], prefixes: Sequence[str]
+) -> None:
     """
     Refuse globs that other tools read otherwise: keys would be left out, or linked, unnoticed.
 
-    :param include: Where the globs are written, and the globs.
-    :param exclude: Likewise.
+    :param include:  Where the globs are written, and the globs.
+    :param exclude:  Likewise.
+    :param prefixes: What the job lists.
     """
     for label, named in (include, exclude):
-        strange = next((glob for glob in named if _OF_OTHERS.search(glob)), None)
-        if strange is not None:
-            rule = "must not contain **/ or {a,b}: * crosses slashes, and each ending needs its own glob"
-            raise InvalidEventError(label, strange, rule)
-    if "*" in exclude[1]:
-        rule = "must not leave out every key; to take only some keys, use include alone"
-        raise InvalidEventError(exclude[0], "*", rule)
+        for glob in named:
+            if _OF_OTHERS.search(glob):
+                rule = "must not contain **/ or {a,b}: * crosses slashes, and each ending needs its own glob"
+                raise InvalidEventError(label, glob, rule)
+            if _NEGATED.search(glob):
+                raise InvalidEventError(label, glob, "must not contain [^...]: [!...] is one of all other characters")
+    for glob in exclude[1]:
+        reason = _idle(glob, prefixes)
+        if reason is not None:
+            raise InvalidEventError(exclude[0], glob, reason)
+
+
+def _idle(glob: str, prefixes: Sequence[str]) -> str | None:
+    """Return what is wrong with a glob that leaves out every key, or none that its writer means."""
+    if glob == "*":
+        return "must not leave out every key; to take only some keys, use include alone"
+    if glob.startswith("s3://"):
+        return "must not name the bucket: a glob is for the part of a key after the prefix"
+    if glob.startswith("/") and all(prefix == "" or prefix.endswith("/") for prefix in prefixes):
+        return "must not begin with a slash, as few keys do: leave it out, or write [/] for a key that does"
+    if glob.endswith("/") and not glob.endswith("*/"):  # */ is each folder's own entry
+        return f"must not end with a slash, as only a folder's own entry does: write {glob}* for what is in it"
+    return None

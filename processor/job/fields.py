@@ -325,7 +325,8 @@ class JobFields:
             metavar="GLOB",
             several=True,
             help="Take only keys whose part after the prefix matches a glob: `*` is any text, also slashes; `?` is one "
-            "character; `[a-z]` is one of these, `[!a-z]` one of all others; `**/` and `{a,b}` are refused.",
+            "character; `[a-z]` is one of these, `[!a-z]` one of all others; `**/`, `{a,b}` and `[^a-z]` are "
+            "refused.",
         ),
     ] = ()
     exclude: Annotated[
@@ -336,7 +337,8 @@ class JobFields:
             identity=True,
             metavar="GLOB",
             several=True,
-            help="Leave out keys whose part after the prefix matches a glob, also keys that `include` takes.",
+            help="Leave out keys whose part after the prefix matches a glob, also keys that `include` takes. `/old/*`, "
+            "`old/` and `s3://...` are refused: they leave out nothing; `old/*` is what is under `old/`.",
         ),
     ] = ()
     modified_since: Annotated[

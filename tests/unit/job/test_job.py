@@ -464,12 +464,12 @@ def test_choices__another_notation_makes_the_same_job() -> None:
 
 
 @pytest.mark.parametrize("field", ["include", "exclude"])
-@pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}"])
+@pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}", "[^a]*.pdf", "in[^a-c]x"])
 def test_globs__of_other_tools_are_refused(field: str, glob: str) -> None:
     """Read as in the AWS CLI, they left out keys in no folder, and excluded nothing: both without a word."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'.*{re.escape(glob)}"):
         job_of({"bucket": "reports", field: ["a*", glob]})
-    literal = ["a**b", "2026/**", "x**/y", "[{]a,b}", "{a}"]
+    literal = ["a**b", "2026/**", "x**/y", "[{]a,b}", "{a}", "[!^]", "[^]", "[[^]"]
     assert getattr(job_of({"bucket": "reports", field: literal}), field) == tuple(sorted(literal))
 
 
@@ -479,6 +479,28 @@ def test_globs__an_exclude_that_leaves_nothing_is_refused() -> None:
         job_of({"bucket": "reports", "include": "*.pdf"}, EXCLUDE="*")
     with pytest.raises(InvalidEventError, match="^'INCLUDE'.*its own glob"):
         job_of({"bucket": "reports"}, INCLUDE="*.{pdf,txt}")
+
+
+@pytest.mark.parametrize(
+    ("glob", "advice"),
+    [
+        ("/drafts/*", "leave it out"),
+        ("drafts/", "write drafts/[*] for"),
+        ("*/drafts/", "write [*]/drafts/[*] for"),
+        ("s3://reports/drafts/*", "after the prefix"),
+    ],
+)
+def test_globs__an_exclude_that_leaves_out_nothing_is_refused(glob: str, advice: str) -> None:
+    """In rclone and git these are folders; here each key under them was linked without a word."""
+    with pytest.raises(InvalidEventError, match=f"^'exclude'.*{re.escape(glob)}.*{advice}"):
+        job_of({"bucket": "reports", "prefix": "2026/", "exclude": ["a*", glob]})
+    assert job_of({"bucket": "reports", "include": glob}).include == (glob,), "an empty manifest warns"
+
+
+def test_globs__an_exclude_may_have_a_slash_at_an_end_where_keys_have_one() -> None:
+    """A prefix may end before a slash, and a folder has an entry of its own."""
+    assert job_of({"bucket": "reports", "prefix": "in", "exclude": "/drafts/*"}).exclude == ("/drafts/*",)
+    assert job_of({"bucket": "reports", "exclude": ["*/", "[/]*"]}).exclude == ("*/", "[/]*")
 
 
 ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
