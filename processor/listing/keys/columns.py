@@ -14,6 +14,7 @@ KEYS = ("key", "$path", "name")  # columns of keys; the first that a list has co
 # Names of other columns, in lower case: our own, S3's, and those of S3 Inventory and S3 Metadata.
 _COLUMNS = {
     "bucket": "bucket",
+    "bucketname": "bucket",  # of AWS's tools for PowerShell
     "size": SIZE,
     "etag": ETAG,
     "e_tag": ETAG,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qs, unquote_plus
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 NULL_VERSION = "null"  # of an object from before versioning: a report of S3 Inventory leaves the cell empty
 BOM = b"\xef\xbb\xbf"
 PLAIN = "write the list as UTF-8, one key a line (PowerShell: Out-File -Encoding utf8)"
+# The line under a header, or above it: of psql, mysql, sqlite3, DuckDB, Markdown and PowerShell.
+_RULER = re.compile(rb"[ \t]*(?:[-+|=]|\xe2[\x94\x95].)(?:[-+|=: \t]|\xe2[\x94\x95].){2,}\r?", re.DOTALL)
+_TOP = 4  # lines: a blank one, a ruler, a header, a ruler
 Found = tuple[str, "Row"]
 
 
@@ -138,8 +142,17 @@ class CommaSeparated:
 
 
 def _unmarked(lines: Sequence[bytes], *, is_first: bool) -> Iterator[bytes]:
-    """Yield lines without the mark that Windows programs begin a file with."""
+    """
+    Yield lines without the mark that Windows programs begin a file with.
+
+    :raises MalformedError: They are a table for readers, whose cells have blanks around them.
+    """
     for number, line in enumerate(lines):
+        if is_first and number < _TOP and _RULER.fullmatch(line):
+            raise MalformedError(
+                "is part of a table for readers: write only the keys, one a line (psql -At, mysql -BN, PowerShell: "
+                "Select-Object -ExpandProperty Key)"
+            )
         yield line.removeprefix(BOM) if is_first and not number else line
 
 

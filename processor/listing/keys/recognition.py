@@ -14,13 +14,27 @@ if TYPE_CHECKING:
 
     from processor.listing.keys.forms import Form
 
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # What aws s3 ls, s3cmd, s5cmd, mc, rclone ls and lsl print for people: a date or a size before each key.
 _PRINTED = re.compile(
     rb"\s*\[?\d{4}[-/]\d\d[-/]\d\d \d\d:\d\d(:\d\d)?( [A-Z]+\])? +[\d.]+\w* +"
     rb"|\s*\d+ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.| +(PRE|\d+) "
 )
-_MARKUP = re.compile(rb"\s*<(\?xml|!doctype|html)", re.IGNORECASE)
+# How what is no list begins, and what to do about it.
+_REFUSED = (
+    (re.compile(rb"\xff\xfe|\xfe\xff"), f"is UTF-16: {PLAIN}"),
+    (re.compile(rb".*\0", re.DOTALL), f"contains a NUL byte: {PLAIN}"),
+    (
+        re.compile(rb"\s*<(\?xml|!doctype|html)", re.IGNORECASE),
+        "is XML or HTML: an error, a listing, or a sign-in page, instead of a list of keys",
+    ),
+    (re.compile(rb"\s*\{\s*\Z"), "is one JSON document: write one object a line (jq -c '.Contents[]')"),
+    (re.compile(rb'\s*\[(\s*\Z|\{"|")'), "is one JSON array: write one element a line (jq -c '.[]')"),
+    (re.compile(rb'"?sep=.[",;\s]*\Z', re.IGNORECASE), "begins with the line sep=, which only Excel reads: remove it"),
+    (
+        re.compile(rb"#TYPE [\w.`]+\s*\Z"),
+        "begins with #TYPE, as Export-Csv of PowerShell writes it: add -NoTypeInformation",
+    ),
+)
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
 _VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
 _OF_ALL_VERSIONS = ("bucket", "key", VERSION_ID, "is_latest", "is_delete_marker")  # how such an inventory's rows begin
@@ -37,16 +51,9 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
     :raises MalformedError: It has none of these forms.
     """
     name, first = key.lower().removesuffix(".gz"), first.removeprefix(BOM)
-    if first.startswith(_UTF16):
-        raise MalformedError(f"is UTF-16: {PLAIN}")
-    if b"\0" in first:
-        raise MalformedError(f"contains a NUL byte: {PLAIN}")
-    if _MARKUP.match(first):
-        raise MalformedError("is XML or HTML: an error, a listing, or a sign-in page, instead of a list of keys")
-    if first.strip() == b"{":
-        raise MalformedError("is one JSON document: write one object a line (jq -c '.Contents[]')")
-    if first.strip() == b"[" or first.lstrip().startswith((b'[{"', b'["')):
-        raise MalformedError("is one JSON array: write one element a line (jq -c '.[]')")
+    for beginning, reason in _REFUSED:
+        if beginning.match(first):
+            raise MalformedError(reason)
     is_table = name.endswith((".csv", ".tsv"))
     if name.endswith((".jsonl", ".ndjson", ".json")) or first.lstrip().startswith(b'{"'):
         return JsonLines(names, bucket)
@@ -69,6 +76,8 @@ def _lines(name: str, first: bytes, names: Sequence[str]) -> Form:
         return JsonLines(names)
     if _PRINTED.match(first):
         raise MalformedError("begins with a date or a size, as ls prints it: write only the keys, one a line")
+    if first.strip() == b"None":
+        raise MalformedError("begins with None, which --output text of the AWS CLI writes where there is no key")
     if b"\t" in first:
         raise MalformedError("contains tabs, as --output text of the AWS CLI writes them: write one key a line")
     return Lines(names)

@@ -518,6 +518,17 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys", b'{"key":"s3://reports/in/","type":"directory"}\n', "is a folder"),
         ("hive/dt=1/symlink.txt", b"s3://reports/inv/data/0.csv.gz\n", "name the report's manifest.json"),
         ("keys.csv", b"key,record_type\na.pdf,CREATE\na.pdf,DELETE\n", "records a deletion"),
+        ("keys", b"  key  \n-------\n a.pdf\n(1 row)\n", "is part of a table"),  # psql
+        ("keys", b" key   | size\n-------+------\n a.pdf |    7\n", "is part of a table"),
+        ("keys", b"+-------+\n| key   |\n+-------+\n| a.pdf |\n+-------+\n", "is part of a table"),  # mysql
+        ("keys", b"\xef\xbb\xbf\r\nKey  \r\n---  \r\na.pdf\r\n", "is part of a table"),  # PowerShell
+        ("keys.md", b"| key |\n|:---|\n| a.pdf |\n", "is part of a table"),
+        ("keys", "┌─────┐\n│ key │\n├─────┤\n".encode(), "is part of a table"),  # DuckDB
+        ("keys.csv", b"sep=;\r\nkey;size\r\na.pdf;7\r\n", "begins with the line sep="),
+        ("keys.csv", b'"sep=,"\nkey,size\na.pdf,7\n', "begins with the line sep="),
+        ("keys.csv", b'#TYPE Amazon.S3.Model.S3Object\r\n"ETag","BucketName","Key"\r\n', "add -NoTypeInformation"),
+        ("keys.csv", b'"ETag","BucketName","Key"\n"e","others","a.pdf"\n', "names another bucket"),  # PowerShell
+        ("keys", b"None\n", "where there is no key"),
     ],
 )
 def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
@@ -538,6 +549,11 @@ def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> 
         "PRE 1",
         "key,1.pdf",
         '"A" and "B"',
+        "--",
+        "---.pdf",
+        "sep=a.pdf",
+        "#TYPE 7 letters.pdf",
+        "None.pdf",
     ],
 )
 def test_a_key_may_begin_with_a_date(key: str) -> None:
