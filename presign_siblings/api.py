@@ -114,7 +114,9 @@ def run_job(
         )
         with running.saved.alone():
             begin = running.begin(event, resume=resume)
-            ended = asyncio.run(running.run(begin))
+            # asyncio.run would take the caller's own event loop from the thread.
+            with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+                ended = runner.run(running.run(begin))
     return _result(ended, None if running.file is None else str(running.file), begin.job.manifest_bucket)
 
 
@@ -123,7 +125,7 @@ def _refuse_in_a_loop() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise WrongUseError("an event loop is running, as in a notebook: await asyncio.to_thread(run_job, ...)")
+    raise WrongUseError("an event loop runs in this thread, as in a notebook: await asyncio.to_thread(run_job, ...)")
 
 
 @contextmanager

@@ -33,9 +33,8 @@ CLASSES = (
 )
 # Other tools match keys without a folder by **/, too, and either word by {a,b}; [{] is a brace itself.
 _OF_OTHERS = re.compile(r"(?<![^/])\*\*/|(?<!\[)\{[^{}]*(?:,|\Z)")
-_NEGATED = re.compile(
-    r"(?<!\[)\[\^[^\]]+\]"
-)  # in a shell and in rclone, one of all others; in fnmatch, ^ is one of these
+# In shells and rclone this is one of all other characters; in fnmatch, ^ is one of these.
+_NEGATED = re.compile(r"(?<!\[)\[\^[^\]]+\]")
 _MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as 12h, 7d or P1D"
 
 

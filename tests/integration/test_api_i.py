@@ -229,6 +229,22 @@ def test_a_call_within_an_event_loop_names_the_way_out(source: str, tmp_path: Pa
     assert asyncio.run(cell()) > 0
 
 
+def test_the_callers_event_loop_is_still_there_afterwards(source: str) -> None:
+    """``asyncio.run`` takes it from the thread, and ``asyncio.get_event_loop`` of the caller fails."""
+
+    def call() -> bool:  # in a thread of its own: pytest's has no loop
+        own = asyncio.new_event_loop()
+        asyncio.set_event_loop(own)
+        try:
+            assert run_job(source).complete
+            return asyncio.get_event_loop() is own
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(call).result()
+
+
 def test_a_missing_manifest_is_an_error() -> None:
     """It is raised at the first entry."""
     with pytest.raises(CommandError, match="no file"):
