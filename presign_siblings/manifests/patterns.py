@@ -1,4 +1,4 @@
-"""Which keys to take, by ``--include`` and ``--exclude`` as the AWS CLI reads them: the last that matches decides."""
+"""Which keys to take, by ``--include`` and ``--exclude``: the last that matches decides, as in the AWS CLI."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ INCLUDE, EXCLUDE = "--include", "--exclude"
 @dataclass(frozen=True, slots=True)
 class Patterns:
     """
-    Patterns in the order of the command line; without any, and where none matches, a key is taken.
+    Patterns in the order of the command line. A key that none matches is taken, unless the first is an ``--include``.
+
+    The AWS CLI would take it there, too, and an ``--include`` alone would then take everything.
 
     :param rules: Whether to take a key that matches, and the pattern.
     """
@@ -40,7 +42,8 @@ class Patterns:
         """Whether a key is taken."""
         if not self.rules:
             return True
-        return next((taken for taken, glob in self._last_first() if glob.match(key)), True)
+        included_first, _ = self.rules[0]
+        return next((taken for taken, glob in self._last_first() if glob.match(key)), not included_first)
 
     def _last_first(self) -> Iterator[tuple[bool, re.Pattern[str]]]:
         return reversed(self.rules)

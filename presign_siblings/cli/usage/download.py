@@ -73,9 +73,10 @@ def download(**_: Any) -> None:
     looks like an MD5, the object is fetched twice. An object of 64 MiB or more is fetched over up to 8 of the
     --parallel connections, when no other file needs them.
 
-    --include and --exclude work on keys as in the AWS CLI: * also matches slashes, and the last pattern that matches
-    decides. Characters that a file system could misread are percent-encoded, no two keys share a file, and nothing is
-    written outside DIR, whatever links it holds. One download at a time works in DIR.
+    --include and --exclude work on keys: * also matches slashes, and the last pattern that matches decides. Where
+    --include comes first, or alone, only keys that match are taken. Characters that a file system could misread are
+    percent-encoded, no two keys share a file, and nothing is written outside DIR, whatever links it holds. One
+    download at a time works in DIR.
 
     After 20 equal refusals in a row (200 of archived or deleted objects) the rest is not tried; where processes share
     the work, each counts its own. Ends with 3 when a file did not come, and when there is no key to download.

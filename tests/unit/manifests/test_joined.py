@@ -170,14 +170,15 @@ def test_an_invalid_line_is_reported_by_its_number(tmp_path: Path) -> None:
     [
         ([], "2025/a.pdf 2026/a.pdf 2026/x/b.txt"),
         (["--exclude", "*.txt"], "2025/a.pdf 2026/a.pdf"),
-        (["--include", "2026/*"], "2025/a.pdf 2026/a.pdf 2026/x/b.txt"),
+        (["--include", "2026/*"], "2026/a.pdf 2026/x/b.txt"),
+        (["--include", "2026/*", "--exclude", "*.txt"], "2026/a.pdf"),
         (["--exclude", "*", "--include", "2026/*"], "2026/a.pdf 2026/x/b.txt"),
         (["--include", "2026/*", "--exclude=*"], ""),
         (["--exclude", "*", "--include=2026/*", "--exclude", "*/x/*"], "2026/a.pdf"),
     ],
 )
 def test_the_last_matching_pattern_decides(arguments: list[str], taken: str) -> None:
-    """As in the AWS CLI."""
+    """As in the AWS CLI; but an --include alone, or one that comes first, takes only what matches."""
     values: dict[str, list[str]] = {"--include": [], "--exclude": []}
     words = " ".join(arguments).replace("=", " ").split()
     for name, glob in zip(words[::2], words[1::2], strict=True):
