@@ -147,10 +147,38 @@ def test_search__covers_all_folders_and_says_when_nothing_is_found(driver: Any, 
     shown(driver, tmp_path, [entry("a/April.pdf"), entry("b/May.pdf")])
     box = driver.find_element(By.ID, "wanted")
     box.send_keys("apr")
-    assert [link.text for link in links(driver)] == ["a/April.pdf"]
+    assert [link.text for link in links(driver)] == ["April.pdf"]
+    assert driver.find_element(By.CSS_SELECTOR, "#space .name").text == "April.pdf a/"
     assert text(driver, "shown") == "1 of 2 shown"
     box.send_keys("x")
     assert text(driver, "nothing") == "No name contains “aprx”."
+
+
+def test_files_that_were_found_in_deep_folders_can_be_distinguished_on_a_phone(driver: Any, tmp_path: Path) -> None:
+    """Each begins with its own name: a line that begins with the folders would end before it."""
+    folders = "archive/customers/acme-international/2026/april"
+    shown(driver, tmp_path, [entry(f"{folders}/{number % 2}/invoice-{number:06}.pdf", size=1) for number in range(4)])
+    resize(driver, 400)
+    driver.find_element(By.ID, "wanted").send_keys("invoice")
+    assert [name.text for name in driver.find_elements(By.CSS_SELECTOR, "#space .name")] == [
+        *("invoice-000000.pdf 0/", "invoice-000002.pdf 0/", "invoice-000001.pdf 1/", "invoice-000003.pdf 1/")
+    ]
+
+
+def test_each_file_has_a_name_where_a_folder_is_an_object_too(driver: Any, tmp_path: Path) -> None:
+    """As S3's console makes it; inside itself, it had an empty name."""
+    shown(driver, tmp_path, [entry("a/1.pdf"), entry("a/"), entry("a/b/2.pdf"), entry("a/b/")])
+    driver.find_element(By.CSS_SELECTOR, "#space .row button").click()
+    assert [name.text for name in driver.find_elements(By.CSS_SELECTOR, "#space .name")] == ["b/ 1 file", "1.pdf", "b/"]
+    driver.find_element(By.CSS_SELECTOR, "#space .row button").click()
+    assert [link.text for link in links(driver)] == ["2.pdf"]
+
+
+def test_folders_are_sorted_as_the_files_are(driver: Any, tmp_path: Path) -> None:
+    """A manifest of a list of keys has their order."""
+    shown(driver, tmp_path, [entry(key, size=1) for key in ("b/1.pdf", "c/1.pdf", "a/1.pdf", "2.pdf", "1.pdf")])
+    names = [name.text for name in driver.find_elements(By.CSS_SELECTOR, "#space .name")]
+    assert names == ["a/ 1 file", "b/ 1 file", "c/ 1 file", "1.pdf", "2.pdf"]
 
 
 def test_a_file_that_no_browser_can_request_is_not_a_link(driver: Any, tmp_path: Path) -> None:
