@@ -457,6 +457,20 @@ def test_keys_scroll_on_when_the_focused_row_is_out_of_view(driver: Any, tmp_pat
     assert eventually(lambda: driver.execute_script("return document.getElementById('list').scrollTop > 5000"))
 
 
+@pytest.mark.parametrize("end", ["it is printed", "the links expire"])
+def test_keys_scroll_on_after_the_row_that_had_the_focus_has_changed(driver: Any, tmp_path: Path, end: str) -> None:
+    """Rows are made anew after printing, and a link that has expired is none any more."""
+    entries = [entry(f"{number:05}.pdf", timedelta(seconds=4), number) for number in range(100)]
+    shown(driver, tmp_path, entries if end == "the links expire" else [entry("a.pdf"), entry("b.pdf")])
+    driver.execute_script("document.querySelector('#space a').focus()")
+    if end == "it is printed":
+        driver.execute_script("for (const at of ['beforeprint', 'afterprint']) dispatchEvent(new Event(at))")
+    else:
+        assert eventually(lambda: "stopped working" in text(driver, "life"))
+    driver.execute_async_script("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+    assert driver.switch_to.active_element.get_attribute("id") == "list"
+
+
 def test_names_that_begin_alike_can_be_distinguished_on_a_phone(driver: Any, tmp_path: Path) -> None:
     """A name has two lines there; one line would end before the part that differs."""
     shown(driver, tmp_path, [entry(f"report of the committee of 2026-0{month}.pdf", size=1) for month in (1, 2)])
