@@ -483,6 +483,10 @@ def main():
     except KeyboardInterrupt:
         report("\nstopped; run it again to continue\n")
         os._exit(130)  # the threads would else finish what they have begun
+    first = next(listed(script), None)
+    if first and not (progress.fetched or progress.kept or progress.failures):
+        report("no key matches %s; the first is %s\n" % (arguments.only, first["name"]))
+        return 1
     report("\r%s\n" % progress)
     for name, reason in progress.failures:
         report("  %s: %s\n" % (name, reason))

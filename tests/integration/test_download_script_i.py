@@ -416,6 +416,14 @@ def test_only__takes_the_keys_that_match(tmp_path: Path, web: Web) -> None:
     assert sorted(str(path.relative_to(tmp_path)) for path in (tmp_path / "files").rglob("*.pdf")) == ["files/b/1.pdf"]
 
 
+def test_only__says_that_no_key_matches(tmp_path: Path, web: Web) -> None:
+    """As with quotes that cmd does not take away: nothing came, and it ended with 0."""
+    done = run(tmp_path, [Entry("a/1.pdf", web.serve("/a/1.pdf", Answer(b"%PDF")))], "--only", "'a/*'")
+    assert done.returncode == 1
+    assert "no key matches 'a/*'; the first is a/1.pdf" in done.stderr
+    assert run(tmp_path, []).returncode == 0
+
+
 def test_a_file_that_a_virus_scanner_has_open_gets_its_name_later(
     tmp_path: Path, web: Web, monkeypatch: pytest.MonkeyPatch
 ) -> None:
