@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from presign_siblings.cli.usage.export import export
 from presign_siblings.manifests.download import Download
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import FORMS
@@ -48,10 +50,11 @@ def fetched(folder: Path, name: str, *options: str) -> dict[str, bytes]:
 
 TORRENT = "application/x-bittorrent"
 ARIA2 = ("aria2c", "--no-conf", "--quiet", "--max-tries=1")
-FOLLOW_NOTHING = ("--follow-torrent=false", "--follow-metalink=false")  # as the command's example
+EXAMPLE = str(export.epilog).partition("--as metalink")[2].partition("\n")[0]
+OF_METALINK = shlex.split(EXAMPLE.partition("&& aria2c ")[2])
 PROGRAMS = {
     "aria2": (*ARIA2, "--input-file=../input"),
-    "metalink": (*ARIA2, "--continue", "--metalink-file=../input"),
+    "metalink": (*ARIA2, *OF_METALINK[:-1], "../input"),
     "curl": ("curl", "--disable", "--silent", "--show-error", "--config", "../input"),
 }
 
@@ -89,10 +92,8 @@ def test_other_programs_try_again_after_a_503(form: str, web: Web, tmp_path: Pat
     assert fetched(tmp_path, *options) == {"a.pdf": b"%PDF", "b.pdf": b"%PDF"}
 
 
-@pytest.mark.parametrize(("form", "options"), [("aria2", ()), ("metalink", FOLLOW_NOTHING)])
-def test_aria2_keeps_a_torrent_and_a_metalink_as_files(
-    form: str, options: tuple[str, ...], web: Web, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("form", ["aria2", "metalink"])
+def test_aria2_keeps_a_torrent_and_a_metalink_as_files(form: str, web: Web, tmp_path: Path) -> None:
     """It fetched what they name, too: whoever had put them into the bucket chose more files for the recipient."""
     named = f'<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="b.pdf"><url>{web.serve("/b", Answer(b"b"))}'
     metalink = Answer(f"{named}</url></file></metalink>".encode())
@@ -101,4 +102,4 @@ def test_aria2_keeps_a_torrent_and_a_metalink_as_files(
     entries = [Entry(key, web.serve(f"/{key}", of)) for key, of in (("a.meta4", metalink), ("a.pdf", torrent))]
     (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
     expected = {"a.meta4": metalink.body, "a.pdf": torrent.body}
-    assert fetched(tmp_path, *PROGRAMS[form], *options, "--bt-stop-timeout=1") == expected
+    assert fetched(tmp_path, *PROGRAMS[form], "--bt-stop-timeout=1") == expected

@@ -22,7 +22,7 @@ FORMS = ("urls", "aria2", "curl", "metalink", "csv", "html", "script")
         " --output index.html",
         "export manifest.jsonl --as curl --output files.curl && curl --config files.curl",
         "export manifest.jsonl --as metalink --output files.meta4"
-        " && aria2c --follow-torrent=false --follow-metalink=false --metalink-file files.meta4",
+        " && aria2c --continue --follow-torrent=false --follow-metalink=false --metalink-file files.meta4",
         "export manifest.jsonl --as csv --output links.csv",
         "export manifest.jsonl --as script --output download.py",
     )
@@ -41,7 +41,8 @@ def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
     page of links, or as a script that downloads the files and needs nothing but Python.
 
     Prefer aria2 to a plain list of URLs: it gets the file names that `download` gives, and continues where it stopped.
-    Without the options of the example for Metalink, aria2 also fetches what a torrent among the files names.
+    Without the options of the example for Metalink, aria2 fetches every file once more at a second call, and also what
+    a torrent among the files names.
 
     The output holds live URLs: a file is readable by its owner alone. A manifest without a key ends with 3.
     """
