@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import click
@@ -95,6 +96,16 @@ def test_the_readme_has_the_latest_measured_speed() -> None:
         found = re.search(pattern, README.read_text(encoding="utf-8"))
         assert found, pattern
         assert float(found[1]) == pytest.approx(float(goals[goal].split()[0]), rel=0.1), goal
+
+
+@pytest.mark.parametrize("document", [README, DOCS / "tutorial.md"], ids=lambda path: path.name)
+def test_the_first_page_of_links_outlives_the_mail_that_brings_it(document: Path) -> None:
+    """Without the option, links of ``run`` live for minutes; a newcomer learns this before the recipient does."""
+    text = document.read_text(encoding="utf-8")
+    first = text[: text.index("export manifest.jsonl --as html")]
+    assert "presign-siblings run s3://reports/inbox/ --expiry-seconds 12h\n" in first
+    default = next(str(field.default) for field in fields(Job) if field.name == "expiry_seconds")
+    assert f"{int(default) // 60} minutes" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("page", [reference.EVENT, reference.COMMANDS], ids=lambda path: path.name)
