@@ -122,6 +122,21 @@ def test_the_page_says_what_it_offers_how_much_and_until_when(driver: Any, tmp_p
     assert text(driver, "left") in {"(1 d 23 h left)", "(2 d 0 h left)"}
 
 
+def test_a_date_in_persian_is_read_from_its_year_on(driver: Any, tmp_path: Path) -> None:
+    """The English sentence around it moved the year to its end, behind the time of day."""
+    driver.execute_cdp_cmd("Emulation.setLocaleOverride", {"locale": "fa-IR"})
+    try:
+        shown(driver, tmp_path, [entry("a.pdf")])
+    finally:
+        driver.execute_cdp_cmd("Emulation.setLocaleOverride", {"locale": ""})
+    places = driver.execute_script(
+        "const node = document.getElementById('life').firstChild, range = document.createRange(), all = node.data;"
+        "return [/[\u06f0-\u06f9]/, /[\u0621-\u064a]/].map((kind) => { const at = all.search(kind);"
+        " range.setStart(node, at); range.setEnd(node, at + 1); return range.getBoundingClientRect().left; });"
+    )
+    assert places[0] > places[1]
+
+
 def test_folders_open_and_the_path_leads_back(driver: Any, tmp_path: Path) -> None:
     """By keyboard as well as by mouse."""
     shown(driver, tmp_path, [entry("a/b/1.pdf"), entry("a/2.pdf"), entry("top.pdf")])
