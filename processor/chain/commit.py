@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from processor.chain.page_object import PageObject
 from processor.chain.probe import probed
 from processor.chain.result import KEPT, about, corrected, edition_of, result_of
-from processor.chain.shortfall import BEYOND_SESSION, beyond_session
+from processor.chain.shortfall import BEYOND_SESSION, beyond_session, in_words
 from processor.errors import TerminalError
 from processor.instant import ISO
 from processor.job import CommitState
@@ -84,7 +84,7 @@ class Commit:
         result["hops"] += self.claimed.chain_hops
         beyond = beyond_session(job.expiry_seconds, of_role=self.of_role)
         if beyond:
-            result["warning"] = _and(result.get("warning"), BEYOND_SESSION)
+            result["warning"] = in_words(BEYOND_SESSION, result.get("warning", ""))
         self.lease.progress(at.counts.count)
         # Until the URLs expire, the record answers other submissions of the same job.
         await self.lease.commit(result, at.counts.expires_at and at.counts.expires_at - beyond)
@@ -108,8 +108,8 @@ class Commit:
         except TerminalError as error:
             kept = str(error)  # the run's own manifest is there, and the job is complete
         if kept is not None:
-            reason = f"{KEPT}: {job.manifest_key}: {kept}"
-            result = result | {"warning": _and(result.get("warning"), reason)}
+            reason = {KEPT: f"{job.manifest_key}: {kept}"}
+            result = result | {"warning": in_words(reason, result.get("warning", ""))}
             await self.lease.commit(result, self.lease.record.expires_at)
 
     async def _correct(self, result: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
@@ -120,7 +120,3 @@ class Commit:
             expires_at = found["expires_at"]
             at = datetime.strptime(expires_at, ISO).replace(tzinfo=UTC) if expires_at else None
             await self.lease.commit(found, at)
-
-
-def _and(warning: str | None, more: str) -> str:
-    return more if warning is None else f"{warning}; {more}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Response, Status
 from processor.chain.result import answer_of
-from processor.chain.shortfall import EMPTY, FEW
+from processor.chain.shortfall import EMPTY, FEW, named_in
 from processor.job import MAX_EXPIRY_SECONDS
 from processor.ledger import Verdict
 from processor.reporting import Expiry, announce, still_needed
@@ -113,14 +113,14 @@ class Responses:
         result, warned = record.result or {}, _warned(record.result or {}, late)
         facts = {name: value for name, value in warned.items() if name not in {"status", "job_id"}}
         self.telemetry.event("complete", **facts, manifest_bucket=record.place.job.manifest_bucket)
-        warning = result.get("warning")
-        if warning is not None:
+        warning = result.get("warning", "")
+        if warning:
             self.telemetry.warning("shortfall", reason=warning)
         if again:
             return
         self.telemetry.count(Completed=1, ArchivedObjects=result.get("archived", 0))
         self.telemetry.skipped(result.get("skipped", {}))
-        self.telemetry.count(EmptyManifests=float(str(warning).startswith((EMPTY, FEW))))
+        self.telemetry.count(EmptyManifests=len(named_in(warning, EMPTY, FEW)))
         if self.event_bus is not None:
             refused = await announce(self.open_events, self.event_bus, record.place, warned)
             if refused is not None:

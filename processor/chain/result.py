@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from processor.chain.answer import Status
 from processor.chain.probe import REFUSED
-from processor.chain.shortfall import EMPTY, FEW, warnings
+from processor.chain.shortfall import EMPTY, FEW, in_words, named_in, warnings
 from processor.instant import ISO, has_passed
 from processor.manifest import Edition
 from processor.page import MOST_FILES
@@ -53,7 +53,7 @@ def result_of(
         "skipped": dict(counts.skipped),
         "probe": None if probe is None else probe.facts,
         "page_key": page_key,
-        "warning": joined(_warnings(run, counts, last_count, probe)),
+        "warning": in_words(_warnings(run, counts, last_count, probe)),
     }
     answer = {
         "status": Status.COMPLETE,
@@ -81,8 +81,7 @@ def _warnings(run: SiblingPayload, counts: Counts, last_count: int | None, probe
 
 def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) -> Edition:
     """Return a finished manifest, described for the job's stable key."""
-    warning = str(result.get("warning", ""))
-    named = [name for name in (EMPTY, FEW, REFUSED) if f"; {name}: " in f"; {warning}"]
+    named = named_in(result.get("warning", ""), EMPTY, FEW, REFUSED)
     named += [EXPIRED] if has_passed(result["expires_at"], now) else []
     return Edition(
         job_id=run.job_id,
@@ -91,11 +90,6 @@ def edition_of(run: SiblingPayload, result: Mapping[str, Any], now: datetime) ->
         size=int(result["size"]),
         worse=", ".join(named) or None,
     )
-
-
-def joined(sentences: Mapping[str, str]) -> str:
-    """Return warnings as one text, each after its short name."""
-    return "; ".join(f"{name}: {text}" for name, text in sentences.items())
 
 
 def answer_of(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,15 +11,17 @@ from processor.job import ARCHIVED_INCLUDE
 from processor.plural import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from processor.job import Counts, Job
 
 EMPTY, FEW, COLD = "empty_manifest", "few_keys", "archived_objects"
 COLLAPSE = 10  # a manifest with fewer keys than this part (a tenth) of the job's last one gets a warning
 ROLE_SESSION = timedelta(hours=12)  # the longest that AWS STS gives
-BEYOND_SESSION = (
-    "session_ends: a role's session signed the links, and they expire with the session, within 12 hours; the keys of "
+BEYOND_SESSION = {
+    "session_ends": "a role's session signed the links, and they expire with the session, within 12 hours; the keys of "
     "an IAM user (SIGNING_SECRET) sign for 7 days"
-)
+}
 _GLOB = "*?["
 _BEGINNINGS = {
     "/": "the prefix begins with a slash, as few keys do",
@@ -30,6 +32,16 @@ _BEGINNINGS = {
 def beyond_session(expiry_seconds: int, *, of_role: bool) -> timedelta:
     """Return how much longer than a role's session URLs say that they live, at most."""
     return max(timedelta(), timedelta(seconds=expiry_seconds) - ROLE_SESSION) if of_role else timedelta()
+
+
+def in_words(warnings: Mapping[str, str], before: str = "") -> str:
+    """Return warnings as one text: each sentence after its short name, and all after those that were there before."""
+    return "; ".join([*filter(None, [before]), *(f"{name}: {text}" for name, text in warnings.items())])
+
+
+def named_in(text: str, *names: str) -> list[str]:
+    """Return those of some short names that a text of warnings has."""
+    return [name for name in names if f"; {name}: " in f"; {text}"]
 
 
 def warnings(job: Job, counts: Counts, last_count: int | None) -> dict[str, str]:
