@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 DOTS, LONG = "dots_in_path", "long_urls"
 OTHER_BUCKET, UNPINNED = "other_bucket", "versions_dropped"  # by comparison with an earlier manifest
+ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})  # to be restored before a link works; GLACIER_IR needs none
 MAX_URL = 8192  # bytes that CloudFront takes, and many servers and proxies by default
 _SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 

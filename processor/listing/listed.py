@@ -12,9 +12,10 @@ from operator import lt
 from typing import TYPE_CHECKING, Any
 
 from processor.errors import RetryableError, SourceRefusedError, shown
+from processor.hindrances import ARCHIVE_CLASSES
 from processor.job.s3_names import MAX_KEY_BYTES
 from processor.listing import facts
-from processor.listing.page_parser import ARCHIVE_CLASSES, ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
+from processor.listing.page_parser import ARCHIVED, BODY, FIRST_VERSION, KEYS, URL, is_url, url_decoded
 from processor.listing.version_parser import UNVERSIONED
 from processor.plural import plural
 

@@ -13,6 +13,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from processor.hindrances import ARCHIVE_CLASSES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,9 +40,7 @@ _NO_XML = re.compile(
 _BOOLEANS = {b"true": True, b"false": False}
 _REFERENCE = re.compile(r"&(?:#x([0-9a-fA-F]{1,6})|#([0-9]{1,7})|(amp|lt|gt|quot|apos));|&")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-# Classes whose objects must be restored before they can be read; GLACIER_IR can be read at once.
-ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-_ARCHIVE = re.compile(rb"<StorageClass>(?:GLACIER|DEEP_ARCHIVE)</StorageClass>")
+_ARCHIVE = re.compile(f"<StorageClass>(?:{'|'.join(ARCHIVE_CLASSES)})</StorageClass>".encode())
 _RESTORED = re.compile(
     rb"<IsRestoreInProgress>false</IsRestoreInProgress>\s*<RestoreExpiryDate>|<RestoreExpiryDate>[^<]+</RestoreExpiryDate>\s*<IsRestoreInProgress>false<"
 )

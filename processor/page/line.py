@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from processor.hindrances import ARCHIVE_CLASSES
 from processor.page.lifetime import lifetime_of
 
 if TYPE_CHECKING:
     from processor.page.lifetime import Lifetime
-
-ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Line:
     @property
     def is_archived(self) -> bool:
         """Whether the line says that its object lies in an archive; it may have been restored since."""
-        return self.storage_class in ARCHIVES
+        return self.storage_class in ARCHIVE_CLASSES
 
 
 FACTS = tuple(each.name for each in fields(Line))[2:]  # in the order in which lines hold them

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
-from processor.hindrances import UNPINNED
+from processor.hindrances import ARCHIVE_CLASSES, UNPINNED
 from processor.job import ACCESS_TIER, ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
 from processor.listing.keys import inventory
 from processor.listing.keys.columns import MalformedError
@@ -19,7 +19,6 @@ from processor.listing.keys.parquet import ParquetRows
 from processor.listing.keys.recognition import form_of
 from processor.listing.listed import Listed, sorted_out
 from processor.listing.page import Page
-from processor.listing.page_parser import ARCHIVE_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
