@@ -77,24 +77,34 @@ def _check_body(
     _drop_dates(response_dict, operation_model.name)
     if operation_model.has_streaming_output or operation_model.has_event_stream_output:
         return
-    protocol, status, body = operation_model.service_model.protocol, response_dict["status_code"], response_dict["body"]
-    roots = {f"{operation_model.name}Response"} if status in _OK else {"ErrorResponse", "Response"}
-    is_foreign = protocol == "rest-xml" and status not in _OK and body and _root(body) not in _ERRORS
-    if protocol == "query" and _root(body) not in roots:
-        response_dict["body"] = _ERROR
-    elif status in _OK and protocol in {"json", "rest-json"} and not _is_json(body, operation_model):
-        response_dict["body"] = b"{}"
-    elif status in _OK and operation_model.name in _LISTS and body and not _is_whole(body):
-        response_dict["body"] = b""
-    elif not is_foreign and not (
-        status in _OK and operation_model.name == "PutObject" and body and "etag" not in response_dict["headers"]
-    ):
+    status, size = response_dict["status_code"], len(response_dict["body"])
+    readable = _substitute(operation_model, response_dict)
+    if readable is None:
         return
+    response_dict["body"] = readable
     kind, code = response_dict["headers"].get("content-type", "no type"), str(status)
     if status in _OK:
         response_dict["status_code"], code = _FAULT, MALFORMED
-    message = f"status {status} with {len(body)} bytes of {kind}, which is not an answer to {operation_model.name}"
+    message = f"status {status} with {size} bytes of {kind}, which is not an answer to {operation_model.name}"
+    is_foreign = status not in _OK and operation_model.service_model.protocol == "rest-xml"
     customized_response_dict["Error"] = {"Code": code, "Message": message} | ({FOREIGN: True} if is_foreign else {})
+
+
+def _substitute(operation: Any, response: dict[str, Any]) -> bytes | None:  # noqa: ANN401
+    """Return what botocore can parse in place of a body that is not an answer; ``None`` where the body is one."""
+    protocol, body, is_ok = operation.service_model.protocol, response["body"], response["status_code"] in _OK
+    if protocol == "query":
+        roots = {f"{operation.name}Response"} if is_ok else {"ErrorResponse", "Response"}
+        return None if _root(body) in roots else _ERROR
+    if protocol in {"json", "rest-json"}:
+        return b"{}" if is_ok and not _is_json(body, operation) else None
+    if protocol != "rest-xml" or not body:
+        return None
+    if not is_ok:
+        return None if _root(body) in _ERRORS else body
+    if operation.name in _LISTS and not _is_whole(body):
+        return b""
+    return body if operation.name == "PutObject" and "etag" not in response["headers"] else None
 
 
 def _check_members(

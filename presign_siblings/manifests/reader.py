@@ -72,23 +72,14 @@ def opened(place: Place, s3: Callable[[], S3Client]) -> Iterator[Counted]:
         with _file(place) as file:
             yield Counted(file, place.stat().st_size)
     elif isinstance(place, S3Place):
-        if not place.key:
-            raise WrongUseError(f"{place} names no manifest: s3://bucket/key")
-        answer = _object(place, s3())
+        answer = _object(place, s3)
         with answer["Body"] as body:
             yield Counted(body, answer.get("ContentLength"))
     elif place == STDIN:
         yield Counted(sys.stdin.buffer, None)
     else:
-        from http.client import HTTPException  # noqa: PLC0415 - as below
-
-        from presign_siblings.manifests import web  # noqa: PLC0415 - urllib, which a local file need not wait for
-
-        try:
-            with web.response(place) as response:
-                yield Counted(response, response.length)
-        except HTTPException:
-            raise CommandError(f"cannot read {shown(place)}: the answer broke off, or is not HTTP") from None
+        with _fetched(place) as answered:
+            yield answered
 
 
 def _file(path: Path) -> BinaryIO:
@@ -98,14 +89,30 @@ def _file(path: Path) -> BinaryIO:
         raise NotFoundError(f"no file {str(path)!r}") from error
 
 
-def _object(place: S3Place, client: S3Client) -> GetObjectOutputTypeDef:
+def _object(place: S3Place, s3: Callable[[], S3Client]) -> GetObjectOutputTypeDef:
     from botocore.exceptions import ClientError  # noqa: PLC0415 - a local file need not wait for it
 
+    if not place.key:
+        raise WrongUseError(f"{place} names no manifest: s3://bucket/key")
+    client = s3()
     try:
         return client.get_object(Bucket=place.bucket, Key=place.key)
     except ClientError as error:
         kind = NotFoundError if error_code(error) in _GONE else CommandError
         raise kind(f"cannot read {place}: {why(error)}") from error
+
+
+@contextmanager
+def _fetched(url: str) -> Iterator[Counted]:
+    from http.client import HTTPException  # noqa: PLC0415 - as below
+
+    from presign_siblings.manifests import web  # noqa: PLC0415 - urllib, which a local file need not wait for
+
+    try:
+        with web.response(url) as response:
+            yield Counted(response, response.length)
+    except HTTPException:
+        raise CommandError(f"cannot read {shown(url)}: the answer broke off, or is not HTTP") from None
 
 
 def lines(stream: Counted) -> Iterator[bytes]:
