@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -11,21 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from dev import chain, follow, proof, sample_objects
-from dev.aws import emulator, ministack, stack
+from dev.aws import emulator, stack
 from dev.checkout import REPOSITORY
-from presign_siblings.deploy import stacks
 from presign_siblings.manifests.check import Check
 from processor.plural import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import FrameType
 
     from dev.aws.emulator import Emulator
     from dev.chain import Chain
@@ -36,35 +32,19 @@ MOST_CHAINS = 16
 UPLOADS = 16
 HANDOVERS = 3
 MANIFEST = REPOSITORY / ".work" / "run" / "manifest.jsonl"
-EXPECTED_ERRORS = (
-    BotoCoreError,
-    ClientError,
-    stacks.DeployError,
-    ministack.EmulatorError,
-    follow.ChainError,
-    OSError,
-)
+EXPECTED_ERRORS = (*stack.ERRORS, follow.ChainError)
 
 
 def main() -> int:
     """Run the job; the exit code says whether every check passed."""
-    signal.signal(signal.SIGTERM, _leave)
     console = Console(highlight=False, soft_wrap=True)
     arguments = _arguments()
     items = _items(arguments)
     began = time.monotonic()
-    try:
-        with emulator.running() as running:
-            job, checks = _job(running, items, arguments.chains, console)
-    except EXPECTED_ERRORS as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
-        return 1
+    with emulator.running() as running:
+        job, checks = _job(running, items, arguments.chains, console)
     _summary(console, job, checks, time.monotonic() - began)
     return 0 if all(check.passed for check in checks) else 1
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _arguments() -> argparse.Namespace:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.aws import emulator_gaps, ministack
 from dev.checkout import PACKAGES
-from presign_siblings.deploy import deploy, package
+from presign_siblings.deploy import deploy, package, stacks
 from presign_siblings.deploy.package import Target
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ CODE_BUCKET = "code"
 BUCKET = "reports"
 PREFIX = "inbox/"
 MANIFEST_PREFIX = "manifests/"
+ERRORS = (BotoCoreError, ClientError, stacks.DeployError, ministack.EmulatorError, OSError)  # of work on the stack
 
 
 @dataclass(frozen=True, slots=True)

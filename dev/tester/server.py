@@ -6,48 +6,33 @@ import argparse
 import asyncio
 import signal
 import socket
-from typing import TYPE_CHECKING
 
 from aiohttp import web
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from dev.aws import emulator, ministack, stack
+from dev.aws import emulator, stack
 from dev.tester import baseline, routes
 from dev.tester.access import HOSTS, Session
 from dev.tester.controller import Controller
 from dev.tester.faults import Faults
 from dev.tester.services import Services
 from dev.tester.settings import RESERVED
-from presign_siblings.deploy import stacks
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-EXPECTED_ERRORS = (BotoCoreError, ClientError, stacks.DeployError, ministack.EmulatorError, OSError)
+EXPECTED_ERRORS = stack.ERRORS
 SHUTDOWN_SECONDS = 1.0
 
 
 def main() -> int:
     """Serve until Ctrl-C; after that nothing is left running, and every URL is dead."""
-    signal.signal(signal.SIGTERM, _leave)
     port = _arguments().port
     console = Console(highlight=False, soft_wrap=True)
-    try:
-        with emulator.running() as running:
-            console.print("emulated AWS started; creating the stack from its CloudFormation template")
-            services = Services.of(running, stack.create(running, {"ReservedConcurrency": str(RESERVED)}))
-            baseline.deploy(services)
-            asyncio.run(_serve(Controller(services, Faults(services)), port, console))
-    except EXPECTED_ERRORS as error:
-        Console(stderr=True, highlight=False, soft_wrap=True).print(f"failed: {error}", markup=False)
-        return 1
+    with emulator.running() as running:
+        console.print("emulated AWS started; creating the stack from its CloudFormation template")
+        services = Services.of(running, stack.create(running, {"ReservedConcurrency": str(RESERVED)}))
+        baseline.deploy(services)
+        asyncio.run(_serve(Controller(services, Faults(services)), port, console))
     console.print("the emulated AWS is gone, every URL is dead, and nothing is left running")
     return 0
-
-
-def _leave(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _arguments() -> argparse.Namespace:

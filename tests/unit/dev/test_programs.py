@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from importlib import import_module
 
 import pytest
 
 from dev import __main__ as programs
 from dev import own_settings
+from dev.aws.ministack import EmulatorError
 
 
 @pytest.mark.parametrize("name", programs.PROGRAMS)
@@ -30,6 +33,37 @@ def test_ctrl_c_is_reported_in_one_sentence(
         monkeypatch.setattr(program, "main", interrupted)
     assert programs.main() == 130
     assert capsys.readouterr().out == "stopped; nothing is left running\n"
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_a_termination_ends_a_program_as_ctrl_c_does(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What it has started is ended too; the exit code is the signal's, as shells have it."""
+
+    def terminated() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(sys, "argv", ["dev", name])
+    monkeypatch.setattr(import_module(programs.PROGRAMS[name]), "main", terminated)
+    assert programs.main() == 143
+    assert capsys.readouterr().out == "stopped; nothing is left running\n"
+
+
+@pytest.mark.parametrize("name", programs.PROGRAMS)
+def test_an_expected_error_is_printed_in_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The emulator's among them, such as the advice to install it."""
+
+    def refused() -> None:
+        raise EmulatorError("no emulator [here]")
+
+    monkeypatch.setattr(sys, "argv", ["dev", name])
+    monkeypatch.setattr(import_module(programs.PROGRAMS[name]), "main", refused)
+    assert programs.main() == 1
+    assert capsys.readouterr().err == "failed: no emulator [here]\n"
 
 
 @pytest.mark.parametrize("given", ["no_proxy", "NO_PROXY", None])
