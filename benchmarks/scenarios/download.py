@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,17 +120,13 @@ class Case:
     def _timed(self, commands: list[list[str]], at: Path) -> Sample:
         environment = os.environ | _CREDENTIALS | {"PYTHONPATH": str(Path.cwd())}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has been compiled, as the others have
-        begun = time.perf_counter()
-        streams = {"cwd": at, "env": environment, "stdout": subprocess.DEVNULL}
-        processes = [subprocess.Popen(command, **streams) for command in commands]  # type: ignore[call-overload]
-        cpu, memory = 0.0, 0
-        for process in processes:
-            _, status, used = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            if process.returncode:
-                raise WrongFilesError(f"{process.args[0]} ended with {process.returncode}")
-            cpu, memory = cpu + used.ru_utime + used.ru_stime, memory + used.ru_maxrss * 1024
-        return Sample(self.count, time.perf_counter() - begun, cpu, memory)
+        words = [sys.executable, "-m", "benchmarks.timed", json.dumps(commands)]
+        done = subprocess.run(words, cwd=at, env=environment, stdout=subprocess.PIPE, check=True)
+        report = json.loads(done.stdout)
+        for command, code in zip(commands, report["codes"], strict=True):
+            if code:
+                raise WrongFilesError(f"{command[0]} ended with {code}")
+        return Sample(self.count, report["seconds"], report["cpu_seconds"], report["peak_bytes"])
 
 
 @contextlib.contextmanager

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from benchmarks.bench import QUICK
 from benchmarks.objects import BLOCKS, BUCKET, GIGABIT, LATE, Network, content, key_of
 from benchmarks.scenarios import download
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.no_cover  # other programs, started as a user starts them
 
@@ -27,6 +31,13 @@ def test_every_contestant_downloads_every_file() -> None:
         asked = urllib.request.Request(f"{case.endpoint}/{BUCKET}/{key_of(3)}", headers={"Range": "bytes=5-9"})
         with urllib.request.urlopen(asked) as answer:
             assert (answer.status, answer.read()) == (206, content(3, size)[5:10])
+
+
+def test_the_memory_of_a_program_is_its_own(tmp_path: Path) -> None:
+    """Each had the gigabyte of the process that had made the sets of keys before."""
+    much = b"x" * 400_000_000
+    sample = download.Case("", count=1, size=1, rate=0, folder=tmp_path).hashed()
+    assert 0 < sample.peak_bytes < len(much) // 2
 
 
 def test_a_network_transfers_large_objects_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
