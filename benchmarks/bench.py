@@ -100,7 +100,7 @@ class Bench:
         :param names: Let each URL name the file that a browser saves.
         """
         work = replace(self.work(self.sizes.signing), names=names)
-        return Sample.of(run_child(f"benchmarks.signers.{signer}", work))
+        return Sample.of(run_child(f"benchmarks.signers.{signer}", work, warm_up=True))
 
     def peer(self, name: str, work: Work, *, latency: float = 0.0, warm_up: bool = True) -> Sample:
         """

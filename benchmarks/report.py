@@ -38,11 +38,12 @@ Every run is a fresh process pinned to one core, against a local S3 stub on anot
 keys and no latency (unless stated). Two keys in a hundred are no PDFs and one needs percent-encoding. Credentials are
 session credentials with an 800-character token, so a plain manifest line is about 1.3 KB. All write the same lines:
 before timing, every key and a tenth of the signatures of each contestant were compared with botocore's; after each
-timed run the stub's count of lines was checked. The clock starts after the imports and after one page of the same work,
-as in a warm Lambda; memory and cold start are measured without that. Ratios are formed pair by pair in alternating
-runs (ours, other, ours, other ...) of equal size, and the median pair is shown with the lowest and the highest. CPU
-seconds are those of one run, child processes counted; peak memory is the whole process's. In whole jobs ours lists one
-page after the other, as every peer does; memory is that of 16 readers.
+timed run its number of keys was checked. The clock starts after the imports and after one page of the same work, as in
+a warm Lambda; memory and cold start are measured without that. Ratios are formed pair by pair in alternating runs
+(ours, other, ours, other ...) of equal size, and the median pair is shown with the lowest and the highest. CPU seconds
+are those of one run, child processes counted; peak memory is the whole process's. Signing alone makes each URL one
+text, as the peers' calls do; a job copies the URL's parts into its line. In whole jobs ours lists one page after the
+other, as every peer does, and has the two settings of malloc that its stack makes; memory is that of 16 readers.
 
 What the peers are better at: obstore speaks to other clouds too and needs no event loop; s5cmd is a whole command line,
 which has no bulk presigning and is measured through one `presign` command a key; boto3 and minio-py presign every
