@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import boto3
 
 from benchmarks import own_s3
+from benchmarks.dataset import wanted_count
 from presign_siblings.laptop.request import requested
 
 if TYPE_CHECKING:
@@ -31,6 +32,6 @@ def run(work: Work) -> int:
         if processes is not None:
             stack.enter_context(processes)
         body = asyncio.run(running.run(begin, processes)).body
-        if body["status"] != "complete" or not Path(to).stat().st_size:
+        if body["status"] != "complete" or body["count"] != wanted_count(work.count) or not Path(to).stat().st_size:
             raise RuntimeError(f"the run answered {body}")
     return int(body["count"])

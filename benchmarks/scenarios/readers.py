@@ -7,8 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from benchmarks.bench import progress
+from benchmarks.dataset import count_of
 from benchmarks.launch import run_child
 from benchmarks.results import Findings, Goal, Row, Sample, pairs, ratio_goal
+from benchmarks.scenarios.latency import LATENCY_SECONDS
+from benchmarks.verify import WrongWorkError
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 
 NAME = "readers"
 CURVE = "readers over concurrency"
-LATENCY_SECONDS = 0.08
 READERS = 16
 EVEN = ("set", "hashes")
 # Of those after the second, few guesses are right, whatever has been seen before.
@@ -58,10 +60,16 @@ class _Lists:
         self.requests: dict[int, int] = {}
 
     def run(self, lister: str, work: Work) -> Sample:
-        """Measure one lister."""
+        """
+        Measure one lister.
+
+        :raises WrongWorkError: It listed another number of keys than there are.
+        """
         server = self._bench.server
         server.reset(latency=self._latency)
         sample = Sample.of(run_child(f"benchmarks.listers.{lister}", work, warm_up=True))
+        if sample.keys != count_of(work.prefix):
+            raise WrongWorkError(f"{lister} listed {sample.keys} keys of {count_of(work.prefix)}")
         self.requests[work.concurrency] = server.report()["lists"] - 1  # the warm-up's
         return sample
 
