@@ -30,7 +30,8 @@ def peak_bytes() -> int:
     """
     Peak resident memory of this process, plus the largest child's.
 
-    ``VmHWM`` and not ``ru_maxrss``: Linux carries the latter over from the process that started this one.
+    ``VmHWM`` and not ``ru_maxrss``: Linux carries the latter over from the process that started this one. So a child's
+    is at least what this process had at its start.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     own = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
@@ -39,13 +40,11 @@ def peak_bytes() -> int:
 
 def measure(module: str, work: Work, *, warm_up: bool) -> dict[str, float]:
     """
-    Run a module's ``run`` and report on it; its imports are timed separately.
+    Run a module's ``run`` and report on it; its imports come before.
 
     :param warm_up: First do one page of the same work, in another bucket, as a warm Lambda has.
     """
-    begun = time.perf_counter()
     runner = importlib.import_module(module)
-    import_seconds = time.perf_counter() - begun
     if warm_up:
         runner.run(replace(work, count=PAGE, bucket="warm-up"))
     cpu, begun = cpu_seconds(), time.perf_counter()
@@ -53,7 +52,7 @@ def measure(module: str, work: Work, *, warm_up: bool) -> dict[str, float]:
     seconds = time.perf_counter() - begun
     extra = result if isinstance(result, dict) else {"signed": result}
     used = {"cpu_seconds": cpu_seconds() - cpu, "peak_bytes": peak_bytes()}
-    return {"seconds": seconds, "import_seconds": import_seconds, **used, **extra}
+    return {"seconds": seconds, **used, **extra}
 
 
 def main() -> None:

@@ -58,10 +58,15 @@ def key_at(prefix: str, index: int) -> str:
     return f"{prefix}2026/04/{folder:06d}/{_name(place)}"
 
 
+def wanted_key(key: str) -> bool:
+    """Filter as all peers do."""
+    return key.lower().endswith(SUFFIX)
+
+
 def wanted(prefix: str) -> list[str]:
     """List the keys that a manifest of this prefix must hold, in S3's order."""
     keys = (key_at(prefix, index) for index in range(count_of(prefix)))
-    return [key for key in keys if key.lower().endswith(SUFFIX)]
+    return [key for key in keys if wanted_key(key)]
 
 
 def wanted_count(count: int) -> int:
@@ -71,7 +76,7 @@ def wanted_count(count: int) -> int:
 
 
 def _pdfs(objects: int) -> int:
-    return sum(_name(index).lower().endswith(SUFFIX) for index in range(objects))
+    return sum(wanted_key(_name(index)) for index in range(objects))
 
 
 def _encoded(key: str, encoding: str) -> str:

@@ -8,15 +8,16 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.work import Work, environment
+from benchmarks.work import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from benchmarks.work import Work
 
 CORES = tuple(sorted(os.sched_getaffinity(0)))
 MEASURED_CORE, STUB_CORE = CORES[-1], CORES[0]
@@ -89,26 +90,21 @@ def run_child(
     :param extra: More environment variables.
     :param warm_up: Let it do one page of the work first, unmeasured.
     :param cores: Cores that it may use.
-    :return: Its report, with ``process_seconds`` and ``process_cpu_seconds`` of the whole process.
+    :return: Its report.
     :raises ChildFailedError: It ended with an error.
     """
-    fields = {name: getattr(work, name) for name in Work.__slots__}
     read_end, write_end = os.pipe()
-    command = [sys.executable, "-m", "benchmarks.child", module, json.dumps(fields)]
+    command = [sys.executable, "-m", "benchmarks.child", module, json.dumps(asdict(work))]
     command += ["--report-to", str(write_end), *(["--warm-up"] if warm_up else [])]
     with tempfile.TemporaryFile() as output:
-        begun = time.perf_counter()
         streams: dict[str, Any] = {"stdout": output, "stderr": output, "pass_fds": [write_end]}
         with started_on(*cores):
             process = subprocess.Popen(command, env=environment(extra), **streams)
         os.close(write_end)
         with os.fdopen(read_end) as reports:
             text = reports.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode or not text:
+        if process.wait() or not text:
             output.seek(0)
             raise ChildFailedError(f"{module} ended with {process.returncode}: {output.read()[-3000:].decode()}")
     report: dict[str, float] = json.loads(text)
-    return {**report, "process_seconds": seconds, "process_cpu_seconds": usage.ru_utime + usage.ru_stime}
+    return report

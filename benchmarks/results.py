@@ -143,6 +143,12 @@ def ratio_goal(text: str, ratios: Sequence[float], least: float | None) -> Goal:
     return Goal(text, wanted, measured, None if least is None else median(ratios) >= least)
 
 
+def at_most_goal(text: str, values: Sequence[float], most: float, decimals: int = 2) -> Goal:
+    """Compare the median of some values with the promised maximum."""
+    middle, low, high = (f"{value:.{decimals}f}" for value in (median(values), min(values), max(values)))
+    return Goal(text, f"<= {most}", f"{middle} ({low} to {high})", median(values) <= most)
+
+
 def pairs(
     subject: Callable[[], Sample], others: Mapping[str, Callable[[], Sample]], rounds: int
 ) -> tuple[list[Sample], dict[str, tuple[list[Sample], list[float]]]]:

@@ -1,18 +1,18 @@
 """
 A local S3 for measuring clients: prepared pages, settable latency, bodies counted and not stored.
 
+It serves a free port of the loopback interface until it is killed; the first line printed is the port.
+
 It answers path style and virtual-host style alike, checks no signature, and answers each JSON control-plane call
 (``X-Amz-Target``) with success. ``/-/`` is its own: ``POST /-/reset`` forgets and sets, ``GET /-/report`` reports.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 import re
 import sys
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
@@ -37,7 +37,6 @@ class _Written:
     :param metadata: Headers of the object from its request.
     """
 
-    encoding: str
     metadata: str
     parts: dict[int, Body] = field(default_factory=dict)
 
@@ -45,12 +44,11 @@ class _Written:
     def of(cls, request: Request) -> _Written:
         """Begin an object with the headers of its request."""
         metadata = (f"{name}: {value}\r\n" for name, value in request.headers.items() if name.startswith("x-amz-meta-"))
-        return cls(request.headers.get("content-encoding", ""), "".join(metadata))
+        return cls("".join(metadata))
 
-    def report(self) -> dict[str, object]:
+    def report(self) -> dict[str, int]:
         bodies = self.parts.values()
-        sizes = {"bytes": sum(body.size for body in bodies), "lines": sum(body.lines for body in bodies)}
-        return {**sizes, "parts": len(self.parts), "encoding": self.encoding}
+        return {"bytes": sum(body.size for body in bodies), "lines": sum(body.lines for body in bodies)}
 
     def content(self) -> list[bytes]:
         return [piece for _, body in sorted(self.parts.items()) for piece in body.kept]
@@ -80,17 +78,15 @@ class Stub:
     def reset(self, *, latency: float, keep: int) -> None:
         """Forget everything; answer each LIST after ``latency`` seconds, keep ``keep`` bytes of each body."""
         self.latency, self.keep = latency, keep
-        self.lists = self.calls = 0
+        self.lists = 0
         self.objects: dict[str, _Written] = {}
         self.uploads: dict[str, _Written] = {}
         self.etags: dict[str, str] = {}
-        self.cpu = time.process_time()
 
     def handle(self, request: Request) -> Response:
         """Answer a request."""
         if request.path.startswith("/-/"):
             return self._control(request)
-        self.calls += 1
         if "x-amz-target" in request.headers:
             return Response(headers=_JSON, body=[b'{"FailedEntryCount":0,"Entries":[]}'])
         answers = {"GET": self._get, "HEAD": self._get, "PUT": self._put, "POST": self._post, "DELETE": self._delete}
@@ -101,8 +97,7 @@ class Stub:
             self.reset(latency=float(request.query["latency"]), keep=int(request.query["keep"]))
             return Response(body=[b"{}"])
         objects = {name: written.report() for name, written in self.objects.items()}
-        counts = {"lists": self.lists, "calls": self.calls, "uploads": len(self.uploads)}
-        report = {**counts, "cpu_seconds": time.process_time() - self.cpu, "objects": objects}
+        report = {"lists": self.lists, "uploads": len(self.uploads), "objects": objects}
         return Response(body=[json.dumps(report).encode()])
 
     def _etag(self, name: str) -> str:
@@ -185,20 +180,13 @@ def _name(request: Request) -> str:
     return (f"{bucket}{request.path}" if virtual else request.path[1:]).rstrip("/")
 
 
-async def _serve(port: int) -> None:
+async def _serve() -> None:
     stub = Stub()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(stub.handle, stub.keep_of), "127.0.0.1", port)
+    server = await loop.create_server(lambda: Connection(stub.handle, stub.keep_of), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
-def main() -> None:
-    """Serve on loopback until killed; the first line printed is the port."""
-    parser = argparse.ArgumentParser(description="a local S3 stub with prepared pages")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    asyncio.run(_serve(parser.parse_args().port))
-
-
 if __name__ == "__main__":
-    main()
+    asyncio.run(_serve())

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.dataset import BUCKET, EVEN_SET, REGION, SUFFIX, prefix_of
+from benchmarks.dataset import BUCKET, EVEN_SET, REGION, prefix_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,11 +55,6 @@ class Work:
     def host(self) -> str:
         """The endpoint without its scheme."""
         return self.endpoint.removeprefix("http://")
-
-
-def wanted_key(key: str) -> bool:
-    """Filter as all peers do."""
-    return key.lower().endswith(SUFFIX)
 
 
 def environment(extra: Mapping[str, Any] | None = None) -> dict[str, str]:

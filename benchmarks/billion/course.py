@@ -55,7 +55,7 @@ def course(count: int, readers: int) -> Course:
         writes_at = max(free, now) + ready[0][1] / KEYS_PER_SECOND if ready else float("inf")
         if flying and flying[0][0] <= writes_at:
             now, number, after = heapq.heappop(flying)
-            place = keys.behind(after)
+            place = keys.first_after(after)
             kept, is_last = planner.arrived(number, keys[place : place + PAGE], truncated=place + PAGE < len(keys))
             ready.append((number, len(kept), is_last))
             continue

@@ -30,7 +30,7 @@ class Bucket:
     async def fetch(self, after: str) -> Listed:
         """Return a page."""
         self.requests += 1
-        place = self.keys.behind(after)
+        place = self.keys.first_after(after)
         page = list(self.keys[place : place + PAGE])
         return Listed(page, None, place + PAGE < len(self.keys))
 
@@ -40,6 +40,6 @@ def sizes(count: int, chains: int, key_map: KeyMap | None) -> tuple[list[int], i
     bucket: Any = Bucket(count, chains)
     start = SiblingPayload.first(bucket.job, "billion", NOW).begin()
     found = asyncio.run(divided(start, bucket, key_map, lambda: 100.0))
-    cuts = [0, *(bucket.keys.behind(each.range.after) for each in found.ranges[1:]), count]
+    cuts = [0, *(bucket.keys.first_after(each.range.after) for each in found.ranges[1:]), count]
     numbered = zip((each.range.number for each in found.ranges), pairwise(cuts), strict=True)
     return [after - before for _, (before, after) in sorted(numbered, reverse=True)], bucket.requests

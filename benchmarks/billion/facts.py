@@ -8,7 +8,7 @@ from processor.job import KeyRange
 
 READERS = 16  # of each chain
 LIST_SECONDS, LIST_SIGMA = 0.08, 0.35  # median, and the logarithm's standard deviation
-KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md: 120,000 to 160,000
+KEYS_PER_SECOND = 100_000  # signed, compressed and written on one vCPU; docs/measurements/bench.md has more
 HOP_SECONDS, SPARE_SECONDS, START_SECONDS = 900.0, 10.0, 1.0
 LAST_SECONDS = HOP_SECONDS - SPARE_SECONDS - START_SECONDS  # no page is requested later
 PAGE, SAMPLE = 1000, 10_000_000

@@ -40,7 +40,7 @@ class Generated(Sequence[str]):
 
     __hash__ = None  # type: ignore[assignment]
 
-    def behind(self, key: str) -> int:
+    def first_after(self, key: str) -> int:
         """Return the index of the first key after another, which need not exist."""
         low, high = 0, len(self)
         while low < high:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import boto3
 from botocore.config import Config
 
-from benchmarks.work import wanted_key
+from benchmarks.dataset import wanted_key
 
 if TYPE_CHECKING:
     from benchmarks.work import Work

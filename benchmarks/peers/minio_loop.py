@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from minio import Minio
 
-from benchmarks.dataset import REGION
-from benchmarks.work import wanted_key
+from benchmarks.dataset import REGION, wanted_key
 
 if TYPE_CHECKING:
     from benchmarks.work import Work

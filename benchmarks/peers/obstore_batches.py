@@ -15,7 +15,7 @@ import obstore
 from isal import isal_zlib
 from obstore.store import S3Store
 
-from benchmarks.work import wanted_key
+from benchmarks.dataset import wanted_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from benchmarks.work import wanted_key
+from benchmarks.dataset import wanted_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import aioboto3
 import aiofiles
 from botocore.config import Config
 
-from benchmarks.work import wanted_key
+from benchmarks.dataset import wanted_key
 
 if TYPE_CHECKING:
     from benchmarks.work import Work
@@ -114,11 +114,6 @@ def _cfg(event: dict[str, Any]) -> dict[str, Any]:
         "concurrency": int(event.get("concurrency") or 4),
         "queue_max": 2000,
     }
-
-
-def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Answer one invocation, as a Lambda."""
-    return {"statusCode": 200, "body": json.dumps({"count": asyncio.run(_run(_cfg(event)))})}
 
 
 def run(work: Work) -> int:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from statistics import median
 from typing import TYPE_CHECKING
 
 from benchmarks.launch import MEASURED_CORE, started_on
-from benchmarks.results import Findings, Goal
+from benchmarks.results import Findings, at_most_goal
 from benchmarks.work import environment
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
 
-NAME = "cold"
 MOST_TIMES_AIOBOTO3 = 1.3
 _OURS = "from processor.app import Processor\nProcessor()"
 _AIOBOTO3 = """
@@ -32,9 +30,7 @@ _TIMED = "import time\nbegan = time.perf_counter()\n{}\nprint()\nprint(time.perf
 def _seconds(bench: Bench, code: str) -> float:
     command = [sys.executable, "-c", _TIMED.format(code)]
     with started_on(MEASURED_CORE):
-        done = subprocess.run(
-            command, env=environment(bench.environment()), capture_output=True, text=True, check=True, cwd=os.curdir
-        )
+        done = subprocess.run(command, env=environment(bench.environment()), capture_output=True, text=True, check=True)
     return float(done.stdout.splitlines()[-1])
 
 
@@ -43,12 +39,6 @@ def measure(bench: Bench) -> Findings:
     found = [(_seconds(bench, _OURS), _seconds(bench, _AIOBOTO3)) for _ in range(bench.sizes.cold_rounds + 1)][1:]
     ratios = [ours / aioboto3 for ours, aioboto3 in found]
     ours, aioboto3 = (1000 * median(times) for times in zip(*found, strict=True))
-    measured = f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    goal = Goal(
-        "cold start over importing aioboto3 and one S3 client",
-        f"<= {MOST_TIMES_AIOBOTO3}",
-        measured,
-        median(ratios) <= MOST_TIMES_AIOBOTO3,
-    )
+    goal = at_most_goal("cold start over importing aioboto3 and one S3 client", ratios, MOST_TIMES_AIOBOTO3)
     note = f"Cold start: {ours:.0f} ms for the Processor, {aioboto3:.0f} ms for aioboto3 and one S3 client."
     return Findings(goals=[goal], notes=[note])

@@ -61,15 +61,15 @@ def _goals(count: int, models: list[Model]) -> list[Goal]:
 
 def _least(text: str, found: dict[str, float], least: float) -> Goal:
     name = min(found, key=lambda each: found[each])
-    return Goal(text, f">= {least:g} on every set", _told(found, name, least, over=True), found[name] >= least)
+    return Goal(text, f">= {least:g} on every set", _worst(found, name, least, over=True), found[name] >= least)
 
 
 def _most(text: str, found: dict[str, float], most: float) -> Goal:
     name = max(found, key=lambda each: found[each])
-    return Goal(text, f"<= {most:g} on every set", _told(found, name, most, over=False), found[name] <= most)
+    return Goal(text, f"<= {most:g} on every set", _worst(found, name, most, over=False), found[name] <= most)
 
 
-def _told(found: dict[str, float], worst: str, bound: float, *, over: bool) -> str:
+def _worst(found: dict[str, float], worst: str, bound: float, *, over: bool) -> str:
     missed = sum((value < bound) if over else (value > bound) for value in found.values())
     beyond = f"; {missed} of {len(found)} sets miss it" if missed else ""
     return f"{found[worst]:.3g} ({worst}){beyond}"

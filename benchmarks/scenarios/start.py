@@ -11,12 +11,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.dataset import BUCKET
 from benchmarks.launch import MEASURED_CORE, started_on
-from benchmarks.results import Findings, Goal
+from benchmarks.results import Findings, at_most_goal
 from benchmarks.work import environment
 
 if TYPE_CHECKING:
@@ -63,12 +62,9 @@ class NoStartError(Exception):
 def measure(bench: Bench) -> Findings:
     """Start each command some times; the first time only fills the caches."""
     rounds = range(bench.sizes.cold_rounds + 1)
-    return Findings(goals=[_goal(command, [_seconds(command) for _ in rounds][1:]) for command in COMMANDS])
-
-
-def _goal(command: str, seconds: list[float]) -> Goal:
-    measured = f"{median(seconds):.3f} ({min(seconds):.3f} to {max(seconds):.3f})"
-    return Goal(f"CPU seconds to start: {command}", f"<= {MOST_SECONDS}", measured, median(seconds) <= MOST_SECONDS)
+    found = {command: [_seconds(command) for _ in rounds][1:] for command in COMMANDS}
+    text = "CPU seconds to start"
+    return Findings(goals=[at_most_goal(f"{text}: {name}", each, MOST_SECONDS, 3) for name, each in found.items()])
 
 
 def _seconds(command: str) -> float:
@@ -104,9 +100,9 @@ def _used(process: subprocess.Popen[bytes], server: socket.socket) -> float:
     finally:
         os.close(ended)
         process.kill()
-        _, told = process.communicate()
+        _, errors = process.communicate()
     if not ready or (server not in ready and process.returncode):
-        raise NoStartError(f"{process.args!r} ended with {process.returncode}: {told.decode()[-300:]}")
+        raise NoStartError(f"{process.args!r} ended with {process.returncode}: {errors.decode()[-300:]}")
     return used
 
 

@@ -25,8 +25,8 @@ def test_generated_keys_are_those_of_the_stub() -> None:
     keys = Generated(range(10**9))
     assert keys[123_456_789] == key_at(PREFIX, 123_456_789)
     assert list(keys[5:8]) == [key_at(PREFIX, place) for place in (5, 6, 7)]
-    assert keys.behind(keys[999_999_999]) == 10**9
-    assert keys.behind(keys[41] + "!") == 42
+    assert keys.first_after(keys[999_999_999]) == 10**9
+    assert keys.first_after(keys[41] + "!") == 42
     assert keys[:3] == Generated(range(3))
 
 
