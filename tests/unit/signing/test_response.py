@@ -26,6 +26,8 @@ from tests.oracle import SECRET_KEY, Asynchronous, Clock, make_client
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from processor.signing import Signer
+
 INSTANT = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
 CHOICES = (
     ResponseHeaders(filename="{name}"),
@@ -57,19 +59,24 @@ def by_botocore(headers: ResponseHeaders, keys: Sequence[str], versions: Mapping
     return urls
 
 
-async def by_ours(
-    headers: ResponseHeaders, keys: Sequence[str], clock: Clock, versions: Mapping[str, str] | None = None
-) -> list[str]:
-    """Return the URLs that the batch signer gives, a hundred at a time."""
-    signer = await open_signer(
+async def signer_of(headers: ResponseHeaders, clock: Clock, *, pins: bool = False) -> Signer:
+    """Open a signer with response headers."""
+    return await open_signer(
         Asynchronous(make_client()),  # type: ignore[arg-type]
         SECRET_KEY,
         bucket="reports",
         expiry_seconds=900,
         clock=clock,
         headers=headers,
-        pins=versions is not None,
+        pins=pins,
     )
+
+
+async def by_ours(
+    headers: ResponseHeaders, keys: Sequence[str], clock: Clock, versions: Mapping[str, str] | None = None
+) -> list[str]:
+    """Return the URLs that the batch signer gives, a hundred at a time."""
+    signer = await signer_of(headers, clock, pins=versions is not None)
     assert isinstance(signer, BatchSigner), signer.fallback_reason
     urls: list[str] = []
     for start in range(0, len(keys), 100):
@@ -162,14 +169,7 @@ def test_a_name_that_cannot_be_encoded_stops_no_other(monkeypatch: pytest.Monkey
     clock = Clock(INSTANT).freeze(monkeypatch)
 
     async def sign() -> Any:
-        signer = await open_signer(
-            Asynchronous(make_client()),  # type: ignore[arg-type]
-            SECRET_KEY,
-            bucket="reports",
-            expiry_seconds=900,
-            clock=clock,
-            headers=CHOICES[1],
-        )
+        signer = await signer_of(CHOICES[1], clock)
         return await signer.sign(["a.pdf", "\ud800.pdf", "b.pdf"])
 
     signed = asyncio.run(sign())
