@@ -370,7 +370,7 @@ def test_minutes_are_not_reported_as_a_fraction_of_days(web: Web) -> None:
     assert next(each.seen for each in report.checks if "alive" in each.name).startswith("10 min left: ")
 
 
-def test_a_file_that_is_not_a_manifest_is_reported_once(web: Web, tmp_path: Path) -> None:  # noqa: ARG001
+def test_a_file_that_is_not_a_manifest_is_reported_once(tmp_path: Path) -> None:
     """Not by a line for each check, of which some pass, and not by the first wrong line alone."""
     (tmp_path / "notes").write_text("hello\nworld\n")
     result = CliRunner().invoke(main, ["verify", str(tmp_path / "notes")])
