@@ -40,11 +40,13 @@ class Started:
     :param request_id: Lambda's id of the event, in each line of the first hop.
     :param job_key:    The job, where that is known beforehand.
     :param at:         Time by Lambda's own clock, UTC, to the second.
+    :param runs:       The event begins a run or continues one, whatever the ledger would answer to another event.
     """
 
     request_id: str
     job_key: str | None
     at: datetime
+    runs: bool = False
 
 
 def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any], job_key: str | None = None) -> Started:
@@ -60,7 +62,9 @@ def start(functions: LambdaClient, deployed: Deployed, event: Mapping[str, Any],
     if answer["StatusCode"] != ACCEPTED:
         raise CommandError(f"Lambda answered {answer['StatusCode']} instead of accepting the event")
     at = time_of(answer, now.replace(microsecond=0))
-    return Started(answer["ResponseMetadata"]["RequestId"], job_key, at)
+    return Started(
+        answer["ResponseMetadata"]["RequestId"], job_key, at, bool(event.get("fresh") or event.get("resume"))
+    )
 
 
 def asked_for(deployed: Deployed, event: Mapping[str, Any], now: datetime) -> str | None:
@@ -127,7 +131,8 @@ def follow(
     """
     Yield the lines of the job that was started, up to the line that ends it.
 
-    Where the ledger answers, the end's own line follows that of the verdict, and gets it.
+    Where the ledger answers, the end's own line follows that of the verdict, and gets it. Before a run that was asked
+    for begins, it may still answer another event, such as Lambda's next try of the hop that has failed.
 
     :param tail:    The result of ``listen`` before the start.
     :param seconds: How long to wait; ``None`` waits for the end.
@@ -147,8 +152,10 @@ def follow(
                 continue
             if line.get("verdict") in ANSWERED:
                 verdicts[line.get("request_id")] = {"verdict": line["verdict"]}
-            yield line | verdicts.get(line.get("request_id"), {})
-            if logs.is_an_end(line) or (mine and _is_past(line)):
+            answered = verdicts.get(line.get("request_id"), {})
+            yield line | answered
+            is_of_another = bool(answered) and started.runs and not mine
+            if (logs.is_an_end(line) and not is_of_another) or (mine and _is_past(line)):
                 return
         if deadline is not None and time.monotonic() >= deadline:
             raise TimedOutError(f"the job has not ended in {seconds:.0f} s; it continues")

@@ -43,10 +43,10 @@ def seen(state: str, **fields: Any) -> JobSnapshot:
     return JobSnapshot(record_of(state, **fields), NOW)
 
 
-def lines_of(*events: Any, key: str | None = KEY, seconds: float | None = 0) -> list[logs.Line]:
+def lines_of(*events: Any, key: str | None = KEY, seconds: float | None = 0, runs: bool = False) -> list[logs.Line]:
     """Return the lines that following the request ``mine`` gives."""
     group = Group(*events)
-    started = Started("mine", key, NOW)
+    started = Started("mine", key, NOW, runs)
     tail = logs.Tail(cast("Any", group), "group", NOW - timedelta(seconds=60))
     return list(starting.follow(tail, started, seconds, lambda _: None))
 
@@ -222,6 +222,28 @@ def test_an_answer_from_the_ledger_is_reported_with_what_it_says(
     assert found.items() >= (last | {"event": name, "verdict": verdict}).items()
     state, why = starting.outcome(found)
     assert (state, reason in str(why)) == (name, True)
+
+
+@pytest.mark.parametrize(("verdict", "name"), [("finished", "complete"), ("parked", "parked"), ("failed", "failed")])
+def test_the_answer_to_another_event_is_not_the_end_of_the_job(verdict: str, name: str) -> None:
+    """Lambda tries a failed hop again for minutes: the ledger still answers that, while a resume is on its way."""
+    other, mine = {"request_id": "retried", "job_id": ID}, {"request_id": "mine", "job_id": ID}
+    lines = [
+        event(1, line("duplicate", 1, **other, verdict=verdict)),
+        event(2, line(name, 2, **other)),
+        event(3, line("start", 3, **mine)),
+        event(4, line("complete", 4, **mine)),
+    ]
+    assert [each["event"] for each in lines_of(*lines, runs=True)] == ["duplicate", name, "start", "complete"]
+    assert followed(*lines) == ["duplicate", name], "an event that the ledger may answer, too, gets the same answer"
+
+
+@pytest.mark.parametrize(
+    ("fields", "runs"), [({}, False), ({"fresh": True}, True), ({"fresh": False}, False), ({"resume": True}, True)]
+)
+def test_a_fresh_run_and_a_resume_are_not_answered_from_the_ledger(fields: dict[str, Any], runs: bool) -> None:  # noqa: FBT001
+    """Whatever it answers is for another event."""
+    assert starting.start(cast("Any", Functions()), DEPLOYED, fields, KEY).runs is runs
 
 
 def test_another_submitters_job_is_followed_to_its_end() -> None:
