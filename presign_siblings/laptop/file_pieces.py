@@ -15,7 +15,7 @@ from presign_siblings.defaults import PRIVATE
 from presign_siblings.errors import WrongUseError, naming
 from processor.errors import PieceLostError
 from processor.job import Piece
-from processor.manifest import Body
+from processor.manifest import Bodies, Body
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,13 +39,7 @@ class FilePieceStore:
 
     def __init__(self, path: Path, holder: str) -> None:
         self.folder, self._holder, self._named = unfinished(path), holder, 0
-
-    def body(self) -> Body:
-        """Return an empty buffer."""
-        return Body()
-
-    def reuse(self, body: Body) -> None:
-        """Drop a buffer: a new one is as cheap."""
+        self.bodies = Bodies(self.part)
 
     async def put(self, body: Body) -> asyncio.Task[Piece]:
         """Store a short piece; the piece is on the disk before anything counts it."""

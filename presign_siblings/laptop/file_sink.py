@@ -13,6 +13,7 @@ from presign_siblings.appearing import NOT_HERE, appear
 from presign_siblings.errors import naming
 from presign_siblings.laptop.file_pieces import FilePieceStore, create, make_folder, unfinished
 from processor.errors import ManifestTakenError
+from processor.job import Piece
 from processor.manifest import Sink
 
 if TYPE_CHECKING:
@@ -81,12 +82,12 @@ class FileComposer:
         """Write the sources one after the other."""
         with create(made) as file:
             for source in whole.sources:
-                if isinstance(source, bytes):
-                    file.write(source)
-                else:
+                if isinstance(source, Piece):
                     file.flush()
                     _append(self._pieces.path(source), file.fileno(), source.size)
                     file.seek(0, os.SEEK_END)
+                else:
+                    file.write(source)
             file.flush()
             os.fsync(file.fileno())
 

@@ -1,5 +1,6 @@
 """Lines, the pieces that they are written to, and the manifest that is put together from these."""
 
+from processor.manifest.bodies import Bodies
 from processor.manifest.composer import Composer, S3Composer, Sink, open_s3_sink
 from processor.manifest.json_lines import lines
 from processor.manifest.part_plan import MIN_PART
@@ -14,6 +15,7 @@ __all__ = [
     "MIN_PART",
     "PAUSE_SECONDS",
     "PIECES",
+    "Bodies",
     "Body",
     "Composer",
     "Edition",

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 from processor.answers import MALFORMED
 from processor.errors import PresignSiblingsError, error_code
 from processor.job import Piece
-from processor.manifest.piece_store import Body
 from processor.manifest.requests import PartsRefusedError, answered, stated
 from processor.together import together
 
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from processor.manifest.part_plan import PlannedPart, Slice
+    from processor.manifest.piece_store import Body
     from processor.manifest.s3_piece_store import S3PieceStore
 
-Source = Piece | bytes
+Source = Piece | bytes | memoryview
 MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, and more than Lambda's network carries
 _REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
 _PASSING = frozenset(
@@ -81,7 +81,8 @@ class PartFiller:
 
         :raises PieceLostError: A piece is gone.
         """
-        body, places = Body(), accumulate((some.size for some in slices), initial=0)
+        sizes = [some.size for some in slices]
+        body, places = self._pieces.bodies.new(sum(sizes)), accumulate(sizes, initial=0)
 
         async def one(some: Slice, at: int) -> None:
             async for block in self._blocks(sources[some.source], some):
@@ -89,6 +90,7 @@ class PartFiller:
                 at += body.write(block)
 
         await together(map(one, slices, places))
+        body.truncate(sum(sizes))
         body.seek(0)
         return body
 
@@ -108,6 +110,7 @@ class PartFiller:
         async with self._joining:
             body = await self.read(sources, part.slices)
             answer = await answered(self._client.upload_part(**place, Body=body), self._doing)
+            self._pieces.bodies.reuse(body)
         return stated(answer, "ETag", self._doing)
 
     async def _copy(self, place: dict[str, Any], piece: Piece, some: Slice) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from processor.job import Piece
+    from processor.manifest.bodies import Bodies
 
 # Measured. botocore asks for a mebibyte to hash, each fresh from the kernel, which fragments glibc's heap by 10 MB.
 # aiohttp lets the event loop turn after each 256 KiB; with some milliseconds of signing a turn, parts pile up.
@@ -28,9 +29,11 @@ class Body(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next block, or all that is left."""
-        if size is None or size < 0:
-            return super().read(size)
-        return super().read(HASHED_BYTES if size >= MIB else SENT_BYTES)
+        return super().read(size if size is None or size < 0 else self.block(size))
+
+    def block(self, size: int) -> int:
+        """Return the bytes of a block for a reader that asks for some."""
+        return HASHED_BYTES if size >= MIB else SENT_BYTES
 
 
 class OpenPiece(Protocol):
@@ -39,7 +42,7 @@ class OpenPiece(Protocol):
     size: int
 
     async def add(self, body: Body) -> None:
-        """Take a part; a slow store holds the caller back."""
+        """Take a part and its buffer; a slow store holds the caller back."""
 
     async def close(self) -> Piece:
         """Return the piece once all of it is stored."""
@@ -52,23 +55,18 @@ class PieceStore(Protocol):
     """
     Where pieces are stored: in S3, or on a laptop beside the manifest's file.
 
-    ``part`` is the size in bytes of every part but the last.
+    ``part`` is the size in bytes of every part but the last; ``bodies`` makes the buffers for them.
     """
 
     part: int
+    bodies: Bodies
 
     @property
     def most_held(self) -> int:
-        """Bytes of all ranges that may wait in memory for a part to be full, at most."""
-
-    def body(self) -> Body:
-        """Return a buffer to write a part into, from its beginning; older bytes may follow."""
-
-    def reuse(self, body: Body) -> None:
-        """Take back a buffer whose bytes are no longer needed."""
+        """Bytes of all ranges that may wait for a part to be full, at most."""
 
     async def put(self, body: Body) -> asyncio.Task[Piece]:
-        """Begin to store a short piece; a slow store holds the caller back."""
+        """Begin to store a short piece, and take its buffer; a slow store holds the caller back."""
 
     def open(self) -> OpenPiece:
         """Begin a longer piece."""

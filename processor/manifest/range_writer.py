@@ -32,7 +32,7 @@ class RangeWriter:
     ) -> None:
         self._store, self._encoder = store, Encoder(compression, encoded)
         self.pieces, self.spent = list(pieces), list[str]()
-        self._body, self._parts = store.body(), 0
+        self._body, self._parts = Body(), 0  # the store's own from the first line on
         self._open: OpenPiece | None = None
         self._closing: list[tuple[OpenPiece | None, asyncio.Task[Piece]]] = []
         self._is_begun = False
@@ -54,17 +54,17 @@ class RangeWriter:
 
     @property
     def held(self) -> int:
-        """Bytes that are in memory alone."""
+        """Bytes that are in no piece yet."""
         return self._body.tell()
 
     @property
-    def held_bytes(self) -> memoryview:
-        """The bytes in memory alone, which come after all pieces. The range takes no lines while they are read."""
-        return self._body.getbuffer()[: self.held]
+    def body(self) -> Body:
+        """What holds them, before its place; they come after all pieces. The range takes no lines meanwhile."""
+        return self._body
 
-    def take(self) -> memoryview:
-        """Take the bytes in memory away, to be stored elsewhere."""
-        taken, self._body = self.held_bytes, Body()
+    def take(self) -> Body:
+        """Take the bytes that are in no piece away, to be stored elsewhere."""
+        taken, self._body = self._body, Body()
         return taken
 
     def adopt(self, storing: asyncio.Task[Piece]) -> None:
@@ -85,11 +85,11 @@ class RangeWriter:
 
     async def store(self) -> None:
         """
-        Store the bytes that are in memory, however few: as the last part of a piece, or as a short one.
+        Store the bytes that are in no piece, however few: as the last part of a piece, or as a short one.
 
         :raises PresignSiblingsError: Something could not be stored.
         """
-        body, self._body = self._body, self._store.body()
+        body, self._body = self._body, self._store.bodies.new()
         if self._open is not None:
             await self._close(body)
         elif body.tell():
@@ -98,7 +98,7 @@ class RangeWriter:
 
     async def flush(self) -> None:
         """
-        Send all bytes to pieces, but for those of a range that is shorter than a part: these stay in memory.
+        Send all bytes to pieces, but for those of a range that is shorter than a part.
 
         :raises PresignSiblingsError: Something could not be stored.
         """
@@ -106,12 +106,10 @@ class RangeWriter:
         while self._body.tell() >= self._store.part:
             await self._store_part()
         # A finished range keeps only its own bytes, not a buffer for a whole part: there may be many such ranges.
-        last, self._body = self._body, Body()
-        if self._open is not None:
-            await self._close(last)
+        if self._open is None:
+            self._body = self._store.bodies.kept(self._body)
         else:
-            self._body.write(last.getbuffer()[: last.tell()])
-            self._store.reuse(last)
+            await self._close(self.take())
 
     async def settle(self) -> None:
         """
@@ -135,7 +133,7 @@ class RangeWriter:
 
     async def _begin(self) -> None:
         """Read a last piece that is shorter than a part again, so that hops of little work leave no tiny pieces."""
-        self._is_begun = True
+        self._is_begun, self._body = True, self._store.bodies.new()
         if self.pieces and self.pieces[-1].size < self._store.part:
             last = self.pieces.pop()
             self.spent.append(last.key)
@@ -145,7 +143,7 @@ class RangeWriter:
         """Give a part to the store; the piece ends with its last allowed part."""
         body = self._body
         body.seek(self._store.part)
-        self._body = self._store.body()
+        self._body = self._store.bodies.new()
         self._body.write(body.read())
         body.truncate(self._store.part)
         body.seek(self._store.part)

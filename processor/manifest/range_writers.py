@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange, grouped
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
-from processor.manifest.piece_store import Body
 from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from processor.manifest.piece_store import PieceStore
 
-HELD = 16 * MIB  # of finished ranges in memory, each with its neighbours less than a part; more is stored
+HELD = 16 * MIB  # of finished ranges in no piece, each with its neighbours less than a part; more is stored
 _FREED = 4  # a short piece, which the commit reads again, must free this many times as much as a piece's last part
 
 
@@ -28,11 +27,11 @@ class Whole:
     """
     A manifest that is ready to be put together.
 
-    :param sources: The manifest's bytes, in order: pieces, and what is in memory.
+    :param sources: The manifest's bytes, in order: pieces, and what is in none.
     :param encoded: Sizes and checksums of them all.
     """
 
-    sources: tuple[Piece | bytes, ...]
+    sources: tuple[Piece | bytes | memoryview, ...]
     encoded: EncodedBytes
 
 
@@ -129,11 +128,14 @@ class RangeWriters:
         return WrittenRange(KeyRange.joined(neighbours), self._encoded(neighbours), pieces)
 
     async def _store_held(self, run: list[RangeWriter]) -> None:
-        """Begin to store what finished neighbours (or one range) hold in memory, with no piece in between, as one."""
-        body = Body()
-        for writer in run:
-            body.write(writer.take())
-        if body.tell():
+        """Begin to store what finished neighbours (or one range) hold, with no piece in between, as one piece."""
+        taken = [writer.take() for writer in run if writer.held]
+        if taken:
+            body = self._store.bodies.joined(taken)
+            for each in taken:
+                if each is not body:
+                    self._store.bodies.reuse(each)
+            body.truncate()
             run[0].adopt(await self._store.put(body))
 
     async def _counted(self, writer: RangeWriter, work: Awaitable[None]) -> None:
@@ -164,13 +166,14 @@ class RangeWriters:
     def _encoded(self, partition: Sequence[KeyRange]) -> EncodedBytes:
         return reduce(add, (writer.encoded for writer in self._in_order(partition)), EncodedBytes())
 
-    def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes]:
-        """Return what holds the bytes of some ranges, in order; what is in memory stays there."""
-        sources: list[Piece | bytes] = []
+    def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes | memoryview]:
+        """Return what holds the bytes of some ranges, in order; what is in no piece stays where it is."""
+        sources: list[Piece | bytes | memoryview] = []
         for run in self._runs(partition):
             sources += run[0].pieces
-            if held := b"".join(writer.held_bytes for writer in run):
-                sources.append(held)
+            if held := [writer.body for writer in run if writer.held]:
+                joined = self._store.bodies.joined(held)
+                sources.append(joined.getbuffer()[: joined.tell()])
         return sources
 
     def _runs(self, partition: Sequence[KeyRange]) -> list[list[RangeWriter]]:

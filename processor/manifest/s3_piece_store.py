@@ -10,9 +10,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import PieceLostError, RetryableError
 from processor.job import GZIP, Piece
+from processor.manifest.bodies import Bodies
 from processor.manifest.part_plan import MIN_PART
 from processor.manifest.patience import Patience
-from processor.manifest.piece_store import Body
 from processor.manifest.requests import answered, blocks_of, head_of, stated
 from processor.together import together
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from processor.job import Job
+    from processor.manifest.piece_store import Body
 
 PIECES = "pieces/"
-READERS_HELD = 16  # readers, at least, for whose parts there is memory
+READERS_HELD = 16  # readers, at least, for whose parts there is room
 MOST_SENT = 8  # parts under way, at most: 40 MiB
-SPARE = 2  # buffers that are kept for the next parts of a plain manifest, at most; parts are stored one by one
+SPARE = 2  # buffers in memory that are kept for the next parts of a plain manifest, at most
+KEPT = 64  # buffers of finished ranges on the disk, at most
 
 
 class S3PieceStore:
@@ -46,33 +48,18 @@ class S3PieceStore:
         self.sending = asyncio.Semaphore(min(job.concurrency, MOST_SENT))
         self._prefix, self._named = f"{job.checkpoint_prefix(job_id)}{PIECES}{holder}-", 0
         self._is_gzip = job.compression == GZIP
-        self._spare, self._most_spare = list[Body](), 0 if self._is_gzip else SPARE
+        self.bodies = _bodies(job, self.part)
         self._readers = max(job.concurrency, READERS_HELD)
 
     @property
     def most_held(self) -> int:
         """
-        Bytes of all ranges that may wait in memory for a part to be full, at most.
+        Bytes of all ranges that may wait for a part to be full, at most.
 
         Readers that begin together fill their parts together, and would hold a part each. A third of that takes no
         longer: some pieces end sooner. Of plain lines a part is full after four pages, so that these wait for it.
         """
         return self._readers * self.part // (3 if self._is_gzip else 1)
-
-    def body(self) -> Body:
-        """
-        Return a buffer to write a part into: one whose part is stored, where there is one.
-
-        Fresh memory of this size comes from the kernel page by page, which took as long as a third of signing. What is
-        compressed fills a tenth of it in the same time: a fresh buffer takes memory only as it fills.
-        """
-        return self._spare.pop() if self._spare else Body()
-
-    def reuse(self, body: Body) -> None:
-        """Take back a buffer whose bytes are no longer needed."""
-        if len(self._spare) < self._most_spare:
-            body.seek(0)
-            self._spare.append(body)
 
     async def put(self, body: Body) -> asyncio.Task[Piece]:
         """
@@ -89,6 +76,7 @@ class S3PieceStore:
             await self.written(self.client.put_object, Bucket=self.bucket, Key=key, Body=body)
         finally:
             self.sending.release()
+        self.bodies.reuse(body)
         return Piece(key, size)
 
     async def written(self, operation: Callable[..., Awaitable[Any]], **request: Any) -> Any:  # noqa: ANN401 - boto's
@@ -138,6 +126,18 @@ class S3PieceStore:
     def _name(self) -> str:
         self._named += 1
         return f"{self._prefix}{self._named:06d}"
+
+
+def _bodies(job: Job, part: int) -> Bodies:
+    """
+    Return the buffers for the parts of a job.
+
+    Each of many readers has a part that fills, which takes the disk's room, and not memory's. One reader's stays in
+    memory, where it is written faster; compressed, a fresh buffer takes memory only as it fills.
+    """
+    if job.concurrency > 1:
+        return Bodies(part, files=job.concurrency + MOST_SENT + KEPT)
+    return Bodies(part, spare=0 if job.compression == GZIP else SPARE)
 
 
 class S3OpenPiece:
@@ -204,5 +204,5 @@ class S3OpenPiece:
             etag = stated(answer, "ETag", self._doing)
         finally:
             self._store.sending.release()
-        self._store.reuse(body)
+        self._store.bodies.reuse(body)
         return etag

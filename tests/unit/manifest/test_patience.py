@@ -62,7 +62,7 @@ class Writing:
         piece = self.store.open()
         try:
             for start in range(0, len(BODY), PART):
-                body = self.store.body()
+                body = self.store.bodies.new()
                 body.write(BODY[start : start + PART])
                 await piece.add(body)
             return (await piece.close()).key

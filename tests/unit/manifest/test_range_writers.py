@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError
 from processor.job import EncodedBytes, Piece, WrittenRange
-from processor.manifest import RangeWriters, range_writer, range_writers, s3_piece_store
+from processor.manifest import RangeWriters, bodies, range_writer, range_writers, s3_piece_store
 from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
 from tests.unit.manifest.ranges import PART, composed, finished, manifest_of, partition, pieces_of
@@ -37,7 +37,8 @@ def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
     ranges: list[list[bytes]], seed: int, hops: int, compression: str, held: int, readers_held: int
 ) -> None:
     """Lines come to the ranges in any order; a hop knows the one before only from its checkpoint."""
-    rng, s3, job = random.Random(seed), FakeS3(), job_of(compression=compression)
+    rng, s3 = random.Random(seed), FakeS3()
+    job = job_of(compression=compression, concurrency=rng.choice([1, 4]))
     waiting = {number: list(lines) for number, lines in zip(_numbers(len(ranges)), ranges, strict=True)}
     place = partition([False] * len(ranges))
 
@@ -72,6 +73,7 @@ def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(range_writers, "HELD", held)
         patch.setattr(s3_piece_store, "READERS_HELD", readers_held)
+        patch.setattr(bodies, "SHORT", rng.choice([1, 1 << 18]))
         asyncio.run(run())
     assert manifest_of(s3, job) == b"".join(line for lines in ranges for line in lines)
 
@@ -358,14 +360,3 @@ def test_a_slow_store_holds_the_writer_back() -> None:
 
     asyncio.run(run())
     assert most == 3
-
-
-@pytest.mark.parametrize(("compression", "kept"), [("none", 2), ("gzip", 0)])
-def test_few_buffers_are_kept_for_later_parts(compression: str, kept: int) -> None:
-    """Each takes a whole part's memory; those of a gzip manifest fill too slowly to be worth it."""
-    store = pieces_of(FakeS3(), job_of(compression=compression))
-    used = [store.body() for _ in range(5)]
-    for body in used:
-        body.write(b"x" * PART)
-        store.reuse(body)
-    assert sum(store.body() in used for _ in range(5)) == kept
