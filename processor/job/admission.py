@@ -28,6 +28,7 @@ def check_new(job: Job, found: Mapping[str, tuple[str, Any]], deployment: Deploy
     _check_numbers(job)
     _check_chains(job, deployment)
     _check_bounds(job, found)
+    choices.check_suffixes(found["suffix"][0], (job.suffix,) if isinstance(job.suffix, str) else job.suffix)
     include, exclude = ((found[name][0], getattr(job, name)) for name in ("include", "exclude"))
     choices.check_globs(include, exclude, job.listed_prefixes)
     check_allowed(job, deployment)

@@ -33,8 +33,11 @@ CLASSES = (
 )
 # Other tools match keys without a folder by **/, too, and either word by {a,b}; [{] is a brace itself.
 _OF_OTHERS = re.compile(r"(?<![^/])\*\*/|(?<!\[)\{[^{}]*(?:,|\Z)")
+# A glob, or several endings in one: hardly a key ends so.
+_NO_ENDING = re.compile(r"\*|\{[^{}]*,|\.\w+[,;|\s]+\.\w")
 # In shells and rclone this is one of all other characters; in fnmatch, ^ is one of these.
 _NEGATED = re.compile(r"(?<!\[)\[\^[^\]]+\]")
+_DATE = re.compile(r"\{(yyyy|mm|dd|hh)\}")  # as in a prefix
 _MOMENT = "must be an ISO 8601 time, or a duration before the job's time such as 12h, 7d or P1D"
 
 
@@ -103,6 +106,18 @@ def check_bounds(lower: tuple[str, object], upper: tuple[str, object], low: Boun
         raise InvalidEventError(*upper, f"must be at least {lower[0]}, which is {lower[1]}")
 
 
+def check_suffixes(label: str, endings: Sequence[str]) -> None:
+    """
+    Refuse endings that are globs, or several in one: no key would be taken for them, unnoticed beside others.
+
+    :param label: Where the endings are written.
+    """
+    strange = next((ending for ending in endings if _NO_ENDING.search(ending)), None)
+    if strange is not None:
+        rule = "must be an ending such as .pdf, or a list of endings; for a glob, use include"
+        raise InvalidEventError(label, strange, rule)
+
+
 def check_globs(
     include: tuple[str, Sequence[str]], exclude: tuple[str, Sequence[str]], prefixes: Sequence[str]
 ) -> None:
@@ -120,6 +135,8 @@ def check_globs(
                 raise InvalidEventError(label, glob, rule)
             if _NEGATED.search(glob):
                 raise InvalidEventError(label, glob, "must not contain [^...]: [!...] is one of all other characters")
+            if _DATE.search(glob):
+                raise InvalidEventError(label, glob, "must not contain a date's placeholder, as only a prefix does")
     for glob in exclude[1]:
         reason = _idle(glob, prefixes)
         if reason is not None:
@@ -132,6 +149,10 @@ def _idle(glob: str, prefixes: Sequence[str]) -> str | None:
         return "must not leave out every key; to take only some keys, use include alone"
     if glob.startswith("s3://"):
         return "must not name the bucket: a glob is for the part of a key after the prefix"
+    repeated = next((each for each in prefixes if each and glob.startswith(each if "/" in each else f"{each}/")), None)
+    if repeated is not None:
+        meant = f"; if keys repeat it, write [{glob[0]}]{glob[1:]}"
+        return f"must not repeat the prefix: a glob is for the part of a key after the prefix{meant}"
     if glob.startswith("/") and all(prefix == "" or prefix.endswith("/") for prefix in prefixes):
         return "must not begin with a slash, as few keys do: leave it out, or write [/] for a key that does"
     if glob.endswith("/") and not glob.endswith("*/"):  # */ is each folder's own entry

@@ -110,7 +110,8 @@ class JobFields:
             identity=True,
             metavar="TEXT",
             several=True,
-            help='Ending of the keys to take, or a list of endings; case does not matter; `""` takes every key.',
+            help='Ending of the keys to take, or a list of endings; case does not matter; `""` takes every key; a '
+            "glob is refused.",
         ),
     ] = ".pdf"
     expiry_seconds: Annotated[
@@ -338,7 +339,8 @@ class JobFields:
             metavar="GLOB",
             several=True,
             help="Leave out keys whose part after the prefix matches a glob, also keys that `include` takes. `/old/*`, "
-            "`old/` and `s3://...` are refused: they leave out nothing; `old/*` is what is under `old/`.",
+            "`old/`, `s3://...` and a glob that repeats the prefix are refused: they leave out nothing; `old/*` is "
+            "what is under `old/`.",
         ),
     ] = ()
     modified_since: Annotated[

@@ -464,7 +464,7 @@ def test_choices__another_notation_makes_the_same_job() -> None:
 
 
 @pytest.mark.parametrize("field", ["include", "exclude"])
-@pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}", "[^a]*.pdf", "in[^a-c]x"])
+@pytest.mark.parametrize("glob", ["**/*.pdf", "2026/**/*.pdf", "*.{pdf,txt}", "[^a]*.pdf", "in[^a-c]x", "{yyyy}/*"])
 def test_globs__of_other_tools_are_refused(field: str, glob: str) -> None:
     """Read as in the AWS CLI, they left out keys in no folder, and excluded nothing: both without a word."""
     with pytest.raises(InvalidEventError, match=f"^'{field}'.*{re.escape(glob)}"):
@@ -488,6 +488,8 @@ def test_globs__an_exclude_that_leaves_nothing_is_refused() -> None:
         ("drafts/", "write drafts/[*] for"),
         ("*/drafts/", "write [*]/drafts/[*] for"),
         ("s3://reports/drafts/*", "after the prefix"),
+        ("2026/drafts/*", "must not repeat the prefix"),
+        ("2026/", "must not repeat the prefix"),
     ],
 )
 def test_globs__an_exclude_that_leaves_out_nothing_is_refused(glob: str, advice: str) -> None:
@@ -501,6 +503,45 @@ def test_globs__an_exclude_may_have_a_slash_at_an_end_where_keys_have_one() -> N
     """A prefix may end before a slash, and a folder has an entry of its own."""
     assert job_of({"bucket": "reports", "prefix": "in", "exclude": "/drafts/*"}).exclude == ("/drafts/*",)
     assert job_of({"bucket": "reports", "exclude": ["*/", "[/]*"]}).exclude == ("*/", "[/]*")
+
+
+@pytest.mark.parametrize(
+    ("places", "glob"),
+    [
+        ({"prefix": "in/{yyyy}/", "time": "2026-11-30T06:00:00Z"}, "in/2026/drafts/*"),
+        ({"prefix": "in"}, "in/drafts/*"),
+        ({"prefix": "in/20"}, "in/20*.tmp"),
+        ({"prefixes": ["2025/", "2026/"]}, "2026/drafts/*"),
+    ],
+)
+def test_globs__an_exclude_that_repeats_the_prefix_is_refused(places: dict[str, Any], glob: str) -> None:
+    """A glob is for the part after the prefix, so that each draft was linked without a word."""
+    with pytest.raises(InvalidEventError, match=f"^'exclude'.*{re.escape(glob)}.* must not repeat the prefix"):
+        job_of({"bucket": "reports", **places, "exclude": glob})
+    meant = f"[{glob[0]}]{glob[1:]}"
+    assert job_of({"bucket": "reports", **places, "exclude": meant}).exclude == (meant,)
+    assert job_of({"bucket": "reports", "exclude": glob}).exclude == (glob,), "without a prefix, a glob is for keys"
+
+
+def test_globs__an_exclude_may_begin_as_a_prefix_without_a_slash_does() -> None:
+    """Keys may be called 2026-2026.pdf."""
+    assert job_of({"bucket": "reports", "prefix": "2026", "exclude": "2026*"}).exclude == ("2026*",)
+
+
+@pytest.mark.parametrize("ending", ["*.tif", "*", ".{tif,png}", ".tif,.png", ".tif .png", ".tif;.png"])
+def test_suffixes__a_glob_or_several_in_one_are_refused(ending: str) -> None:
+    """No key was taken for it, and beside another ending nothing said so."""
+    for suffix in (ending, [".pdf", ending]):
+        with pytest.raises(InvalidEventError, match=f"^'suffix'.*{re.escape(ending)}.*an ending such as .pdf"):
+            job_of({"bucket": "reports", "suffix": suffix})
+    with pytest.raises(InvalidEventError, match="^'SUFFIX'.*'[*].tif'"):
+        job_of({"bucket": "reports"}, SUFFIX=".pdf,*.tif")
+
+
+def test_suffixes__endings_may_have_commas_and_blanks() -> None:
+    """RCS keeps report.pdf,v."""
+    endings = (" .pdf", ".pdf,v", ".tar.gz", ", final.pdf", "?v=1")
+    assert job_of({"bucket": "reports", "suffix": endings}).suffix == tuple(sorted(endings))
 
 
 ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/reports"
