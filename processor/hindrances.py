@@ -15,9 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 DOTS, LONG = "dots_in_path", "long_urls"
+UNLIKELY = "unlikely_keys"  # of a list
 OTHER_BUCKET, UNPINNED = "other_bucket", "versions_dropped"  # by comparison with an earlier manifest
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})  # to be restored before a link works; GLACIER_IR needs none
 MAX_URL = 8192  # bytes that CloudFront takes, and many servers and proxies by default
+_UNLIKELY = (
+    "#",
+    "/",
+    "'",
+    "\ufeff",
+)  # a comment, a path of a website, quotes, a mark of Windows where files were joined
+_ESCAPE = re.compile("%[0-9A-F]{2}", re.IGNORECASE)
 _SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 
 
@@ -29,6 +37,15 @@ def has_dots(key: str) -> bool:
     Browsers resolve ``%2E``, too, so no other form of the URL helps.
     """
     return _SEGMENT.search(key) is not None
+
+
+def unlikely(keys: Iterable[str]) -> dict[str, int]:
+    """Return how many keys of a list look as if the list had more than the keys, by the reason."""
+    number = sum(
+        key.startswith(_UNLIKELY) or key.strip() != key or ("%" in key and _ESCAPE.search(key) is not None)
+        for key in keys
+    )
+    return {UNLIKELY: number} if number else {}
 
 
 def hindered(keys: Sequence[str], urls: Iterable[str]) -> dict[str, int]:
@@ -55,6 +72,11 @@ def describe(numbers: Mapping[str, int]) -> dict[str, str]:
         found[LONG] = (
             f"{plural(numbers[LONG], 'link is', 'links are')} longer than {MAX_URL:,} bytes, which CloudFront and "
             "many proxies refuse"
+        )
+    if UNLIKELY in numbers:
+        found[UNLIKELY] = (
+            f"{plural(numbers[UNLIKELY], 'key of the list has', 'keys of the list have')} # or / at the beginning, "
+            "quotes or blanks around, or an escape such as %20, as have the links: dead if the objects' keys lack it"
         )
     if OTHER_BUCKET in numbers:
         found[OTHER_BUCKET] = "the links of the earlier manifest are for another bucket: name that one as bucket"

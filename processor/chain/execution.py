@@ -221,6 +221,7 @@ class Execution:
             expiry_seconds=job.expiry_seconds,
             fields=job.fields,
             pins=job.version_ids,
+            is_list=job.is_of_list,
             credentials_end=self.clients.signing_end if self.distribution is None else None,
         )
 

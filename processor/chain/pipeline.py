@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
 from processor.errors import RetryableError, is_signed_out
-from processor.hindrances import MAX_URL, hindered
+from processor.hindrances import MAX_URL, hindered, unlikely
 from processor.job import Counts, Sample
 from processor.manifest import PAUSE_SECONDS, lines
 
@@ -101,6 +101,7 @@ class Pipeline:
     :param expiry_seconds: Lifetime of each URL.
     :param fields:    Facts in each line.
     :param pins:      URLs name versions, which come last in the facts of a page.
+    :param is_list:   Keys are those of a list that people may have written.
     :param credentials_end: When the signing credentials end, where that is known; their URLs end with them.
     """
 
@@ -113,6 +114,7 @@ class Pipeline:
     expiry_seconds: int
     fields: Sequence[str] = ()
     pins: bool = False
+    is_list: bool = False
     credentials_end: datetime | None = None
 
     async def run(self, start: Checkpoint, learnt: KeyMap | None = None) -> Listed:
@@ -201,10 +203,11 @@ class Pipeline:
         for some in lines(signed.keys, signed.urls, self.fields, facts):
             await self.writers.write(found.number, some)
         expires_at = min(expires_at, self.credentials_end or expires_at)
+        wrong = hindered(signed.keys, signed.urls if signed.urls.longest > MAX_URL else ())
         return Counts(
             count=len(signed.urls),
             errors=len(signed.failures),
             expires_at=expires_at,
-            hindered=hindered(signed.keys, signed.urls if signed.urls.longest > MAX_URL else ()),
+            hindered=wrong | unlikely(signed.keys) if self.is_list else wrong,
             sample=Sample.of(signed.keys, versions),
         )

@@ -46,7 +46,7 @@ from processor.job.s3_names import source_bucket
 from processor.job.sample import Sample
 from processor.job.share import Share
 from processor.job.sibling_payload import MARKS, SiblingPayload
-from processor.job.sources import split
+from processor.job.sources import REPORT, split
 from processor.job.version import VERSION, VERSION_FIELD, check_version
 from processor.job.written_range import CommitState, Part, Piece, WrittenRange
 
@@ -72,6 +72,7 @@ __all__ = [
     "MAX_HOPS_LIMIT",
     "MAX_READ_SECONDS",
     "PREFIX",
+    "REPORT",
     "S3",
     "SHA1",
     "SHA256",

@@ -115,6 +115,11 @@ class Job(JobFields):
         return self.keys_from or self.refresh
 
     @property
+    def is_of_list(self) -> bool:
+        """Whether the keys are those of a list that people may have written, not of a report of S3."""
+        return self.keys_from is not None and not self.keys_from.endswith(sources.REPORT)
+
+    @property
     def listed_prefixes(self) -> tuple[str, ...]:
         """The prefixes that the job lists, in order."""
         return self.prefixes or (self.prefix,)

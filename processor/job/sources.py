@@ -19,6 +19,7 @@ CHOICES = (
     *("min_size", "max_size", "storage_classes", "archived"),
 )
 MAX_PREFIXES = 100
+REPORT = "manifest.json"  # how the key of an S3 Inventory report ends
 S3 = "s3://"
 FILE = "file://"  # on a laptop only: ``admission`` refuses it elsewhere
 

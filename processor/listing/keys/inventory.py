@@ -12,6 +12,7 @@ from aiohttp import ClientPayloadError
 from botocore.exceptions import BotoCoreError, ClientError
 
 from processor.errors import SourceRefusedError, shown
+from processor.job import REPORT
 from processor.listing.keys.columns import columns
 from processor.listing.keys.forms import CommaSeparated
 from processor.listing.keys.parquet import MISSING, ParquetRows
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from processor.listing.keys.object_lines import ObjectLines
 
-MANIFEST = "manifest.json"
 MAX_BYTES = 64 << 20
 
 
@@ -48,7 +48,7 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
     :raises SourceRefusedError: It is no report, one of another bucket, damaged, or neither in CSV nor in Parquet.
     """
     if not source.bucket:
-        raise SourceRefusedError(f"{source} names files in S3: name the report there, s3://bucket/.../{MANIFEST}")
+        raise SourceRefusedError(f"{source} names files in S3: name the report there, s3://bucket/.../{REPORT}")
     if source.size > MAX_BYTES:
         raise SourceRefusedError(f"{source} is too long for the manifest of an inventory report")
     body = await source.read(0, source.size) if source.size else b""
@@ -74,7 +74,7 @@ async def read(source: ObjectLines, names: Sequence[str], bucket: str) -> Invent
 
 async def _check(source: ObjectLines, body: bytes) -> None:
     """Compare with the checksum that S3 writes beside the manifest, where it is there."""
-    key = source.key.removesuffix(MANIFEST) + "manifest.checksum"
+    key = source.key.removesuffix(REPORT) + "manifest.checksum"
     try:
         answer = await source.client.get_object(Bucket=source.bucket, Key=key)
         expected = bytes(await answer["Body"].read()).decode(errors="replace").strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from processor.errors import SourceRefusedError, shown
 from processor.hindrances import ARCHIVE_CLASSES, UNPINNED
-from processor.job import ACCESS_TIER, ARCHIVED_INCLUDE, STORAGE_CLASS, VERSION_ID, split
+from processor.job import ACCESS_TIER, ARCHIVED_INCLUDE, REPORT, STORAGE_CLASS, VERSION_ID, split
 from processor.listing.keys import inventory
 from processor.listing.keys.columns import MalformedError
 from processor.listing.keys.earlier import lost
@@ -70,7 +70,7 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
     if lister.job.refresh is not None:
         lister.lost = lost(await source.first_line(), lister.job)
         return JsonLines(names), [source]
-    if not source.key.endswith(inventory.MANIFEST):
+    if not source.key.endswith(REPORT):
         try:
             form = form_of(source.key, await source.first_line(), names, bucket)
         except MalformedError as error:

@@ -35,6 +35,10 @@ _REFUSED = (
         "begins with #TYPE, as Export-Csv of PowerShell writes it: add -NoTypeInformation",
     ),
 )
+# The header of one column; in a database, and in a spreadsheet, each column has one.
+_HEADER = re.compile(rb'"?(keys?|\$?path|name|file_?name|object_?key|s3_?key|ur[il])"?\s*\Z', re.IGNORECASE)
+_COMMENT = re.compile(rb"#+(\s|\Z)")
+_IF_KEY = 'if it is a key, write each line as {"key": "..."}'
 _TEXT = re.compile(rb'\s*"([^"\\]|\\.)*"\s*')  # a JSON string, as jq prints it without -r
 _VERSION = re.compile("null|(?![0-9a-f]{32}$)[0-9A-Za-z._-]{32}")  # as S3 makes them; an MD5 is as long
 _OF_ALL_VERSIONS = ("bucket", "key", VERSION_ID, "is_latest", "is_delete_marker")  # how such an inventory's rows begin
@@ -72,6 +76,10 @@ def form_of(key: str, first: bytes, names: Sequence[str], bucket: str) -> Form:
 def _lines(name: str, first: bytes, names: Sequence[str]) -> Form:
     if name.endswith("/symlink.txt"):  # for Hive
         raise MalformedError("names the data files of an S3 Inventory report: name the report's manifest.json")
+    if _HEADER.match(first):
+        raise MalformedError(f"begins with a header: leave it out; {_IF_KEY}")
+    if _COMMENT.match(first):
+        raise MalformedError(f"begins with a comment, and each line is a key: leave it out; {_IF_KEY}")
     if _TEXT.fullmatch(first):
         return JsonLines(names)
     if _PRINTED.match(first):
@@ -88,6 +96,8 @@ def _without_head(first: bytes, names: Sequence[str], bucket: str) -> CommaSepar
     delimiter = "\t" if b"\t" in first else ","
     cells = next(rows([first], delimiter), [])
     of_s3 = len(cells) > 1 and cells[0] == bucket
+    if cells and _HEADER.match(cells[0].encode(errors="surrogateescape")):
+        raise MalformedError("has a header without a column key")
     found: list[str | None] = ["bucket", "key"] if of_s3 else ["key"]
     if of_s3 and _VERSION.fullmatch(",".join(cells[2:])):  # for Batch Operations; an inventory has other facts there
         found.append(VERSION_ID)

@@ -23,6 +23,7 @@ from aiohttp import ClientPayloadError
 from presign_siblings.manifests.entry import Entry
 from presign_siblings.manifests.export import comma_separated as exported
 from processor.errors import ArchivedError, InvalidEventError, SourceRefusedError
+from processor.hindrances import describe
 from processor.job import LAST, DeploymentSettings, Job
 from processor.listing.keys import object_lines
 from tests.builders import job_of
@@ -529,6 +530,11 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b'#TYPE Amazon.S3.Model.S3Object\r\n"ETag","BucketName","Key"\r\n', "add -NoTypeInformation"),
         ("keys.csv", b'"ETag","BucketName","Key"\n"e","others","a.pdf"\n', "names another bucket"),  # PowerShell
         ("keys", b"None\n", "where there is no key"),
+        ("keys", b"Key\r\na.pdf\r\n", "begins with a header"),
+        ("keys", b'"key"\n"a.pdf"\n', "begins with a header"),  # psql --csv
+        ("keys.csv", b"path,title\na.pdf,A\n", "has a header without a column key"),
+        ("keys", b"# of the audit\na.pdf\n", "begins with a comment"),
+        ("keys", b"#\n# of the audit\n#\na.pdf\n", "begins with a comment"),
     ],
 )
 def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
@@ -554,12 +560,44 @@ def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> 
         "sep=a.pdf",
         "#TYPE 7 letters.pdf",
         "None.pdf",
+        "#1.pdf",
+        "key.pdf",
+        "path/a.pdf",
+        "keys/1",
+        "/a.pdf",
     ],
 )
 def test_a_key_may_begin_with_a_date(key: str) -> None:
     """Scanners name their files like this."""
     (line,) = run(holding("keys", key.encode()), job_of(keys_from="s3://reports/keys"))
     assert line["key"] == key
+
+
+def test_a_key_may_be_called_as_a_header_or_a_comment_is() -> None:
+    """The refusal of such a first line says how a list has it."""
+    keys = ["# of the audit", "key", "path"]
+    body = "".join(json.dumps({"key": key}) + "\n" for key in keys)
+    assert [line["key"] for line in run(holding("keys", body.encode()), job_of(keys_from="s3://reports/keys"))] == keys
+
+
+def test_keys_of_a_list_that_look_like_something_else_are_counted() -> None:
+    """A path of a website, a comment, blanks, quotes and escapes are signed as they are: such links may be dead."""
+    odd = ["/in/a.pdf", "#b.pdf", " c.pdf", "d.pdf ", "'e.pdf'", "f%2fg.pdf", "h\u00a0", "\ufeffi.pdf"]
+    s3 = holding("keys", "\n".join(["a.pdf", *odd, "100%.pdf", "b #1.pdf"]).encode())
+    outcome, hops = asyncio.run(
+        Hops(s3).chain(job_of(keys_from="s3://reports/keys", page_size=2), itertools.cycle([1]))
+    )
+    assert hops > 1
+    assert outcome.checkpoint.counts.hindered == {"unlikely_keys": len(odd)}
+    assert describe({"unlikely_keys": 1})["unlikely_keys"].startswith("1 key of the list has # or / at the beginning, ")
+
+
+def test_keys_of_a_report_are_those_of_objects() -> None:
+    """They may begin with a slash, and each link works."""
+    outcome, _ = asyncio.run(
+        Hops(report([row("/a.pdf"), row("#b.pdf")])).chain(job_of(**INVENTORY), itertools.cycle([2]))
+    )
+    assert outcome.checkpoint.counts.hindered == {}
 
 
 def test_a_list_of_a_byte_order_mark_alone_is_empty() -> None:
