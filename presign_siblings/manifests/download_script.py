@@ -9,6 +9,12 @@ that are there already are checked, not fetched again, and a file that came half
 can open the files: pass it on as you would pass on the files.
 """
 
+import signal
+
+STOPS = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # Ctrl-C is ignored in the background of a shell
+if __name__ == "__main__" and STOPS:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to stop, Ctrl-C ends Python without a word
+
 import argparse
 import fnmatch
 import hashlib
@@ -479,6 +485,8 @@ def main():
     progress = Progress(sys.stderr.isatty())
     found = places(listed(script), arguments.folder, folding, arguments.only)
     try:
+        if STOPS:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         work(found, max(1, arguments.jobs), progress)
     except KeyboardInterrupt:
         report("\nstopped; run it again to continue\n")

@@ -176,6 +176,20 @@ def test_ctrl_c_ends_the_script_during_a_large_file_and_the_next_run_continues(t
     assert any(asked and asked.startswith("bytes=") and asked != "bytes=0-0" for _, asked in web.asked)
 
 
+def test_ctrl_c_before_the_first_file_shows_no_traceback(tmp_path: Path) -> None:
+    """Python takes some tenths of a second to load the modules of the network, more on a cold disk."""
+    slow = 'import sys, time\nsys.stdout.write("loading\\n")\nsys.stdout.flush()\ntime.sleep(60)\n'
+    (tmp_path / "argparse.py").write_text(slow, encoding="utf-8")
+    python, _, _, *called = command(tmp_path, [])
+    with subprocess.Popen(
+        [python, *called], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert (process.communicate(timeout=SECONDS)[1], process.returncode) == ("", -signal.SIGINT)
+
+
 def test_a_second_download_into_the_folder_is_refused(tmp_path: Path, web: Web) -> None:
     """After a double-click, two wrote into each other's unfinished files; `download` refuses, too."""
     body = os.urandom(3_000_000)
