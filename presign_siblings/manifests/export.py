@@ -87,9 +87,10 @@ def curl(entries: Iterator[Entry]) -> Iterator[str]:
     Yield what ``curl --config`` reads: each URL with the name that ``download`` would give.
 
     The first lines apply to all URLs: make folders, fetch many files at once, write no file for an error, try again
-    after a 503, and keep dots in a key as they were signed.
+    after a 503, keep dots in a key as they were signed, and name the file of an error.
     """
     yield "create-dirs\nfail\ngloboff\nparallel\npath-as-is\nremote-time\nretry = 4\n"
+    yield 'write-out = "%{onerror}%{stderr}%{filename_effective}: %{errormsg}\\n"\n'  # onerror: since curl 7.75
     names = Names()
     for entry in entries:
         name = "/".join(names.path(entry.key)).replace("\\", "\\\\").replace('"', '\\"')

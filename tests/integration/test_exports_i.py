@@ -92,6 +92,20 @@ def test_other_programs_try_again_after_a_503(form: str, web: Web, tmp_path: Pat
     assert fetched(tmp_path, *options) == {"a.pdf": b"%PDF", "b.pdf": b"%PDF"}
 
 
+def test_curl_names_the_file_that_did_not_come(web: Web, tmp_path: Path) -> None:
+    """It said that a URL had answered 404, not which of a thousand; a link itself is not shown."""
+    urls = {"a.pdf": web.serve("/a.pdf", Answer(b"%PDF")), "in/b c.pdf": web.serve("/b.pdf", Answer(status=404))}
+    entries = [Entry(key, url) for key, url in urls.items()]
+    form = "curl"
+    (tmp_path / "input").write_text("".join(FORMS[form](iter(entries))), encoding="utf-8")
+    name, *options, _ = PROGRAMS[form]
+    called = [program(name), *options, "input"]
+    done = subprocess.run(called, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 22
+    assert "\n./in/b c.pdf: The requested URL returned error: 404\n" in done.stderr
+    assert (done.stdout, "a.pdf" in done.stderr, "http" in done.stderr) == ("", False, False)
+
+
 @pytest.mark.parametrize("form", ["aria2", "metalink"])
 def test_aria2_keeps_a_torrent_and_a_metalink_as_files(form: str, web: Web, tmp_path: Path) -> None:
     """It fetched what they name, too: whoever had put them into the bucket chose more files for the recipient."""

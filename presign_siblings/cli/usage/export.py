@@ -42,7 +42,8 @@ def export(form: str, title: str | None, contact: str | None, **_: Any) -> None:
 
     Prefer aria2 to a plain list of URLs: it gets the file names that `download` gives, and continues where it stopped.
     Without the options of the example for Metalink, aria2 fetches every file once more at a second call, and also what
-    a torrent among the files names.
+    a torrent among the files names. curl names the files that did not come from its version 7.75 on; an older one says
+    with each file that it does not know how.
 
     The output holds live URLs: a file is readable by its owner alone. A manifest without a key ends with 3.
     """
