@@ -106,7 +106,8 @@ def note(snapshot: JobSnapshot, now: datetime) -> str:
     """Return a note for the operator beside the numbers."""
     record = snapshot.record
     if record.reason:
-        return record.reason
+        is_kind = record.reason.endswith("Error")  # what went wrong, only the log says
+        return f"{record.reason}: the job's failed line in the log says why" if is_kind else record.reason
     if record.stop and not snapshot.is_over:
         return "stopping"
     if record.state == FANNED_OUT:

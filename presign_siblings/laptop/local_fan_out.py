@@ -117,7 +117,12 @@ class LocalFanOut:
         """Return the job id as the execution's name."""
         return place.job_id
 
-    async def start(self, place: SiblingPayload, plan_key: str) -> str | None:  # noqa: ARG002 - kept by ``store``
+    async def start(
+        self,
+        place: SiblingPayload,
+        plan_key: str,  # noqa: ARG002 - kept by ``store``
+        refused: Callable[[str, str], None],  # noqa: ARG002 - nothing refuses the processes
+    ) -> str | None:
         """
         Let the processes work on the ranges, to their end; nothing else waits for this event loop.
 

@@ -38,7 +38,8 @@ def check_region(client: S3Client, endpoint_url: str | None) -> None:
             bucket = context.get("s3_redirect", {}).get("bucket", "")
             raise SourceRefusedError(
                 f"the bucket {bucket} is in {region}, but this client signs for {signs_for}: its URLs would not "
-                f"work; run in {region} (--region {region}, AWS_REGION={region}, or a stack in that region)"
+                f"work; run in {region} (--region {region}, AWS_REGION={region}, or a stack in that region); lists "
+                "of keys and manifests must be in the region of the job's bucket"
             )
 
     # Before botocore's own handler, which would continue in the other region.

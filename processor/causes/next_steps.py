@@ -13,6 +13,7 @@ _STYLE = (
 )
 _CLOCK = "set this machine's clock"
 _KEYS = "check that the credentials belong to this endpoint: --profile, AWS_PROFILE, --endpoint-url"
+_LATER = "the service takes no more requests for now: try again later, or with fewer jobs and chains at once"
 _SLOWER = "the service asks for fewer requests at once: lower concurrency"
 
 # By a service's error code.
@@ -39,11 +40,12 @@ NEXT_STEPS = {
     "PermanentRedirect": REGION,
     "ProvisionedThroughputExceededException": "give the table more capacity, or on-demand capacity",
     "RequestExpired": _CLOCK,
+    "RequestLimitExceeded": _LATER,
     "RequestTimeTooSkewed": _CLOCK,
     "SecondLevelDomainForbidden": _STYLE,
     "SignatureDoesNotMatch": "check the secret key, and region and style: --region, S3_ADDRESSING_STYLE",
     "SlowDown": _SLOWER,
-    "ThrottlingException": _SLOWER,
+    "ThrottlingException": _LATER,
     "UnrecognizedClientException": _KEYS,
     "VirtualHostDomainRequired": _STYLE,
 }

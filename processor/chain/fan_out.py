@@ -20,8 +20,8 @@ class Machine(Protocol):
     def execution(self, place: SiblingPayload) -> str:
         """Return the ARN of the execution that continues from a place."""
 
-    async def start(self, place: SiblingPayload, plan_key: str) -> str | None:
-        """Start an execution; return why it does not start, or ``None``."""
+    async def start(self, place: SiblingPayload, plan_key: str, refused: Callable[[str, str], None]) -> str | None:
+        """Start an execution; return why it does not start, or ``None``; report a refusal in the service's words."""
 
     async def has_ended(self, place: SiblingPayload) -> bool:
         """Return whether the execution of a place has ended, or never began."""

@@ -247,7 +247,7 @@ class Hop:
             raise RuntimeError("there is no state machine to start the chains")
         await lease.fan_out(end.to, end.ranges)
         machine = self.fan_out.machine
-        refused = await machine.start(end.to, end.plan_key)
+        refused = await machine.start(end.to, end.plan_key, self.telemetry.execution_not_accepted)
         if refused is None:
             return self._responses.fanned_out(end.to, end.outcome, end.ranges, machine.execution(end.to))
         await lease.park(end.to, refused)

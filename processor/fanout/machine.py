@@ -37,12 +37,13 @@ class StateMachine:
         """Return the ARN of the execution that continues from a place; the first has the run's id as its name."""
         return f"{self._arn.replace(':stateMachine:', ':execution:')}:{_name(place)}"
 
-    async def start(self, place: SiblingPayload, plan_key: str) -> str | None:
+    async def start(self, place: SiblingPayload, plan_key: str, refused: Callable[[str, str], None]) -> str | None:
         """
         Start an execution; starting it twice starts it once.
 
         :param place:    Where the job continues when all of its ranges are done.
         :param plan_key: Key of the object that holds the ranges.
+        :param refused:  Takes the code and the words of a refusal, for the log: the reason to park has the code alone.
         :return: Why it does not start, or ``None``.
         :raises RetryableError: Whether it has started is not known, Step Functions is busy, or the execution of that
             name has ended before.
@@ -60,6 +61,7 @@ class StateMachine:
             if code in _BUSY or is_of_server(error):
                 raise RetryableError(f"cannot start the state machine: {why(error)}") from error
             if code != _STARTED:
+                refused(code, why(error))
                 return f"execution_refused: {code}"
             if await self.has_ended(place):  # the jobs table was emptied, and the event came again
                 message = f"execution {_name(place)} has ended: the next try of the event starts another"

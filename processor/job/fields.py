@@ -124,7 +124,8 @@ class JobFields:
             ),
             identity=True,
             metavar="N",
-            help="Life of each URL, from the second in which the URL is signed.",
+            help="Life of each URL, from the second in which the URL is signed; if absent, 15 minutes, or what the "
+            "stack sets.",
         ),
     ] = 900
     page_size: Annotated[

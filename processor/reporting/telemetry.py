@@ -75,6 +75,10 @@ class Telemetry:
         """Log that a write has failed for now, and the hop tries again after a pause."""
         self.warning("writing_paused", reason=reason)
 
+    def execution_not_accepted(self, code: str, reason: str) -> None:
+        """Log that Step Functions did not start the state machine, and why."""
+        self.warning("execution_not_accepted", error=code, reason=reason)
+
     def count(self, **metrics: float) -> None:
         """Add to the invocation's metrics."""
         for name, value in metrics.items():

@@ -286,6 +286,8 @@ def test_a_job_that_several_chains_share_is_shown_as_one_with_all_their_keys(tab
     assert (shown_as["job_key"], shown_as["state"], shown_as["count"]) == (run.job.job_key, "fanned_out", 50)
     assert (shown_as["ranges"], shown_as["ranges_done"], shown_as["seconds"]) == (7, 1, 20)
     assert note(seen, NOW) == "stopping"
+    refused = replace(seen, record=replace(seen.record, reason="SourceRefusedError"))
+    assert note(refused, NOW) == "SourceRefusedError: the job's failed line in the log says why"
     assert in_words(slowest(ranges, seen), NOW) == "slowest: range 4 at hop 0, 0 keys, running"
     assert to_dict(slowest(ranges, seen), NOW) == {"number": 4, "hop": 0, "count": 0, "state": "running"}
     asked = count_scans(jobs)

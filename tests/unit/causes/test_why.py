@@ -56,6 +56,7 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
         (refused("KMS.DisabledException", "arn:aws:kms:k is disabled."), ("k is disabled", "enable the KMS key")),
         (refused("KMS.KMSInvalidStateException", "k is pending deletion."), ("cancel the deletion of the KMS key",)),
         (refused("ProvisionedThroughputExceededException"), ("give the table more capacity",)),
+        (refused("ThrottlingException"), ("fewer jobs and chains at once",)),
         (refused("NoSuchBucket", "gone", Endpoint="http://store:9"), ("http://store:9", "NoSuchBucket", "gone")),
         (
             refused("PermanentRedirect", HTTPHeaders={"x-amz-bucket-region": "eu-west-1"}),

@@ -154,8 +154,8 @@ def test_a_start_that_finds_its_execution_at_work_waits_for_it(deployed: Deploye
     assert deployed.manifest == KEYS
 
 
-def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deployed) -> None:
-    """Nothing is lost: the ranges exist already."""
+def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deployed, output: Output) -> None:
+    """Nothing is lost: the ranges exist already. The log has the words of Step Functions: which right, which policy."""
 
     def deny(_: str) -> None:
         raise refuse("AccessDeniedException")
@@ -164,6 +164,8 @@ def test_a_refused_start_parks_the_job_and_a_resume_continues_it(deployed: Deplo
     parked = deployed.hop(JOB, 99)
     assert (parked["status"], parked["reason"]) == ("parked", "execution_refused: AccessDeniedException")
     assert deployed.record["state"] == "parked", "as the operator's list of jobs shows it"
+    (line,) = logged(output, "execution_not_accepted")
+    assert (line["error"], "AccessDeniedException" in line["reason"]) == ("AccessDeniedException", True)
     deployed.states.before = lambda _: None
     assert deployed.hop(parked["resume"])["status"] == "continued"
     (execution,) = deployed.states.executions.values()
