@@ -138,7 +138,9 @@ def check_globs(
             if _DATE.search(glob):
                 raise InvalidEventError(label, glob, "must not contain a date's placeholder, as only a prefix does")
     for glob in exclude[1]:
-        reason = _idle(glob, prefixes)
+        # One of the deployment is for other prefixes, too.
+        repeating = _repeating(glob, prefixes) if exclude[0] == "exclude" else None
+        reason = repeating or _idle(glob, prefixes)
         if reason is not None:
             raise InvalidEventError(exclude[0], glob, reason)
 
@@ -149,12 +151,16 @@ def _idle(glob: str, prefixes: Sequence[str]) -> str | None:
         return "must not leave out every key; to take only some keys, use include alone"
     if glob.startswith("s3://"):
         return "must not name the bucket: a glob is for the part of a key after the prefix"
-    repeated = next((each for each in prefixes if each and glob.startswith(each if "/" in each else f"{each}/")), None)
-    if repeated is not None:
-        meant = f"; if keys repeat it, write [{glob[0]}]{glob[1:]}"
-        return f"must not repeat the prefix: a glob is for the part of a key after the prefix{meant}"
     if glob.startswith("/") and all(prefix == "" or prefix.endswith("/") for prefix in prefixes):
         return "must not begin with a slash, as few keys do: leave it out, or write [/] for a key that does"
     if glob.endswith("/") and not glob.endswith("*/"):  # */ is each folder's own entry
         return f"must not end with a slash, as only a folder's own entry does: write {glob}* for what is in it"
     return None
+
+
+def _repeating(glob: str, prefixes: Sequence[str]) -> str | None:
+    """Return what is wrong with a glob that begins with a prefix."""
+    if not any(each and glob.startswith(each if "/" in each else f"{each}/") for each in prefixes):
+        return None
+    meant = f"if keys repeat it, write [{glob[0]}]{glob[1:]}"
+    return f"must not repeat the prefix: a glob is for the part of a key after the prefix; {meant}"
