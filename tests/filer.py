@@ -16,12 +16,13 @@ class Filer(FakeS3):
     """
 
     def do_list_objects_v2(self, **request: Any) -> dict[str, Any]:
-        after = request.get("StartAfter", "")
-        left = MemoryS3([key for key in self.keys if not _is_left_out(key, after)])
+        above, slash, last = request.get("StartAfter", "").rpartition("/")
+        left = MemoryS3([key for key in self.keys if not _is_left_out(key, above + slash, last)])
         return left.do_list_objects_v2(**request)
 
 
-def _is_left_out(key: str, after: str) -> bool:
-    start = max((at + 1 for at, one in enumerate(after) if one == "/" and key.startswith(after[: at + 1])), default=0)
-    folder, slash, _ = key[start:].partition("/")
-    return bool(slash) and "/" not in after[start:] and folder <= after[start:]
+def _is_left_out(key: str, above: str, last: str) -> bool:
+    if not key.startswith(above):
+        return False
+    folder, slash, _ = key[len(above) :].partition("/")
+    return bool(slash) and folder <= last
