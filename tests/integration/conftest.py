@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import uuid
@@ -15,7 +16,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from moto.core.utils import method_names_from_class
 from moto.dynamodb.models import DynamoDBBackend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 from presign_siblings.manifests import attempts
@@ -37,13 +40,21 @@ _WRITING = threading.RLock()
 
 @pytest.fixture(scope="session")
 def moto_endpoint() -> Iterator[str]:
-    """Start a server on a free port, once for all tests."""
+    """
+    Start a server on a free port, once for all tests.
+
+    For each request it looks for its services on the disk, twice, and inspects all methods of one: it keeps both here.
+    """
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with pytest.MonkeyPatch.context() as patched:
+        found = functools.cache(DomainDispatcherApplication.get_backend_for_host)
+        patched.setattr(DomainDispatcherApplication, "get_backend_for_host", found)
+        patched.setattr("moto.core.responses.method_names_from_class", functools.cache(method_names_from_class))
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+        server.stop()
 
 
 def _one_at_a_time(write: Callable[..., Any]) -> Callable[..., Any]:
