@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-# The environments hold all that is needed: no other package of the caller's may stand before theirs.
-unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+# The environments hold all that is needed: no other package of the caller's may stand before theirs. Bytecode is kept:
+# without it, each of the many processes that tests start compiles its modules again.
+unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
 SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/integration/test_chain_i.py \
 	tests/integration/test_sosw_siblings_i.py
 
