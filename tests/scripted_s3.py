@@ -42,6 +42,7 @@ class Fault(Enum):
     DENIED = (403, "AccessDenied")
     CUSTOMERS_KEY = (400, "InvalidRequest")
     NO_BUCKET = (404, "NoSuchBucket")
+    NOT_IMPLEMENTED = (501, "NotImplemented")
     RESET = (0, "connection reset before anything is done")
     LOST = (0, "connection reset after it is done")
     TRUNCATED = (0, "connection closed within the body")
@@ -160,7 +161,9 @@ class _Handler(BaseHTTPRequestHandler):
             return _refusal(501, "NotImplemented")
         header = next((name for name in self.s3.unknown[1:] if name in named), None)
         if header is not None:
-            return _refusal(400, self.s3.unknown[0], f"Unsupported header '{header}' received for this API call.")
+            return _refusal(
+                400, self.s3.unknown[0], f"Unsupported header '{header.title()}' received for this API call."
+            )
         if self.s3.is_locked and operation in {"PutObject", "UploadPart"} and "content-md5" not in named:
             return _refusal(400, "InvalidRequest", "Content-MD5 OR x-amz-checksum- HTTP header is required")
         if self.headers.get("content-md5") not in {None, b64encode(_md5(body).digest()).decode()}:

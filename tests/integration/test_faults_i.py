@@ -204,16 +204,34 @@ def test_a_bucket_that_demands_a_checksum_of_each_body_gets_it(s3: ScriptedS3) -
 
 
 @pytest.mark.parametrize("code", ["InvalidArgument", "NotImplemented"])
-@pytest.mark.parametrize("pages", [(2, 99), (99,)], ids=["parts", "one body"])
+@pytest.mark.parametrize(
+    ("pages", "part"), [((2, 99), PART), ((1, 1, 1, 1, 1, 99), 4 * PART), ((99,), 5 << 20)], ids=["parts", "hops", "one body"]
+)
 def test_a_store_that_refuses_headers_by_name_gets_the_manifest(
-    pages: tuple[int, ...], code: str, s3: ScriptedS3
+    pages: tuple[int, ...], part: int, code: str, s3: ScriptedS3
 ) -> None:
     """As Backblaze B2 and R2: the headers that they do not know are left out, but not the condition."""
     s3.unknown = (code, "x-amz-checksum-", "x-amz-sdk-checksum-", "x-amz-mp-object-size")
-    part = PART if len(pages) > 1 else 5 << 20
     assert keys_of(chain(s3, *pages, part=part)) == KEYS
     last = "CompleteMultipartUpload" if len(pages) > 1 else "PutObject"
-    assert any("if-none-match" in headers for operation, headers in s3.sent if operation == last)
+    assert "if-none-match" in [headers for operation, headers in s3.sent if operation == last][-1]
+
+
+def test_a_store_that_refuses_a_condition_by_name_gets_the_manifest(s3: ScriptedS3) -> None:
+    """Whichever code it answers with."""
+    s3.unknown = ("InvalidArgument", "if-none-match")
+    assert keys_of(chain(s3, 2, 99)) == KEYS
+
+
+@pytest.mark.parametrize("operation", ["PutObject", "UploadPart"])
+def test_a_request_that_a_store_does_not_know_without_any_condition_either_is_not_repeated(
+    operation: str, s3: ScriptedS3
+) -> None:
+    """A request is sent again only where it then lacks what was refused."""
+    s3.inject(operation, Fault.NOT_IMPLEMENTED, FOREVER)
+    with pytest.raises((RetryableError, SourceRefusedError), match="NotImplemented"):
+        chain(s3, 2, 99)
+    assert s3.count(operation) <= 2 * AT_ONCE.get(operation, 1)
 
 
 def test_a_store_without_conditional_writes_gets_the_manifest_all_the_same(s3: ScriptedS3) -> None:

@@ -14,7 +14,7 @@ from processor.errors import RetryableError
 from processor.job import LAST, VERSION, Share, SiblingPayload
 from processor.ledger import COMPLETE, FAILED, FANNED_OUT, HANDED_OVER, PARKED, RUNNING, Claim, Record, Verdict
 from processor.ledger import claim as module
-from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS
+from processor.ledger.claim import FINAL_REASONS, MAX_TAKEOVERS, REMEMBERED_RUNS
 from processor.ledger.record import LEASE
 from tests.builders import OPEN, at_hop, claim, record_of, run_of
 from tests.conftest import NOW
@@ -287,6 +287,18 @@ def test_a_repeated_submission_that_continued_a_run_starts_no_new_one() -> None:
     assert verdict(done, event, time=TOMORROW) is Verdict.FINISHED
     assert verdict(replace(done, state=FAILED), event) is Verdict.FAILED
     assert verdict(replace(taken, lease_until=OUT), event) is Verdict.WORK, "its retry continues"
+
+
+@pytest.mark.parametrize(("state", "reason"), [(FAILED, "denied"), (PARKED, "rules_unknown")])
+def test_the_latest_submissions_are_remembered_and_the_record_grows_no_further(state: str, reason: str) -> None:
+    """Whether each begins a run or continues one: a schedule submits the same job for years."""
+    record, events = record_of(state, reason=reason), [run_of(f"{number}") for number in range(REMEMBERED_RUNS + 5)]
+    for event in events:
+        taken = claim(event).decide(record)
+        assert taken.verdict is Verdict.WORK
+        record = replace(taken.record, state=state, reason=reason)
+    assert record.runs == tuple(event.job_id for event in events[-REMEMBERED_RUNS:])
+    assert [claim(event).is_new(record) for event in events] == [True] * 5 + [False] * REMEMBERED_RUNS
 
 
 def test_parked__a_resume_continues_with_one_new_budget() -> None:
