@@ -205,7 +205,9 @@ def test_a_bucket_that_demands_a_checksum_of_each_body_gets_it(s3: ScriptedS3) -
 
 @pytest.mark.parametrize("code", ["InvalidArgument", "NotImplemented"])
 @pytest.mark.parametrize(
-    ("pages", "part"), [((2, 99), PART), ((1, 1, 1, 1, 1, 99), 4 * PART), ((99,), 5 << 20)], ids=["parts", "hops", "one body"]
+    ("pages", "part"),
+    [((2, 99), PART), ((1, 1, 1, 1, 1, 99), 4 * PART), ((99,), 5 << 20)],
+    ids=["parts", "hops", "one body"],
 )
 def test_a_store_that_refuses_headers_by_name_gets_the_manifest(
     pages: tuple[int, ...], part: int, code: str, s3: ScriptedS3

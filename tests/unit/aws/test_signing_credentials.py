@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import ClientError, CredentialRetrievalError, InvalidRegionError
 from botocore.parsers import ResponseParserError
 
 from processor.aws import credentials, credentials_end, frozen
 from processor.aws.signing_credentials import SigningCredentials
+from processor.errors import RetryableError
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,47 @@ def test_an_answer_without_credentials_is_reported_and_never_shown(error: Except
         frozen(found)
     assert "s3cr3t" not in "".join(traceback.format_exception(raised.value, chain=False))
     assert raised.value.__suppress_context__
+
+
+def test_a_setting_that_botocore_refuses_is_reported_as_botocore_names_it() -> None:
+    """A region with a blank is no fault of the source of the credentials."""
+
+    def ask() -> None:
+        raise InvalidRegionError(region_name="eu west 1")
+
+    with pytest.raises(InvalidRegionError, match="eu west 1"):
+        frozen(SimpleNamespace(method="assume-role", get_frozen_credentials=ask))
+
+
+@pytest.mark.parametrize("text", ["AKIA s3cr3t", '["AKIA", "s3cr3t"]', "7", "null"])
+def test_a_secret_that_is_no_json_object_is_refused_and_not_shown(text: str) -> None:
+    """As a person pastes two keys."""
+    with pytest.raises(RetryableError, match="the signing secret signer is not a JSON object of strings") as raised:
+        credentials.secret_credentials("signer", text)
+    assert "s3cr3t" not in "".join(traceback.format_exception(raised.value, chain=False))
+
+
+def test_a_secret_in_binary_is_reported_as_one_without_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys are in its text."""
+    monkeypatch.setattr(credentials, "check_answers", lambda _: None)
+    binary: Any = SimpleNamespace(get_secret_value=lambda **_: {"SecretBinary": b"s3cr3t"})
+    with pytest.raises(RetryableError, match="the secret signer holds no text"):
+        credentials.secret_text(binary, "signer")
+
+
+def test_a_role_that_may_not_be_assumed_is_named_and_the_event_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its trust policy may come later; a session of an hour is all that a function's role may ask for."""
+    monkeypatch.setattr(credentials, "check_answers", lambda _: None)
+    asked = list[int]()
+
+    def refuse(DurationSeconds: int, **_: object) -> None:  # noqa: N803 - boto3's
+        asked.append(DurationSeconds)
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "AssumeRole")
+
+    client: Any = SimpleNamespace(assume_role=refuse)
+    with pytest.raises(RetryableError, match=r"cannot assume arn:aws:iam::1:role/signer for signing: .*not authorized"):
+        credentials.role_credentials(client, "arn:aws:iam::1:role/signer")
+    assert asked == [3600]
 
 
 def test_the_keys_are_not_shown_where_the_credentials_are() -> None:

@@ -96,6 +96,7 @@ FORMS = {
     "found_by_s5cmd": b"".join(
         json.dumps({"key": f"s3://reports/{key}", "type": "file", "size": 7}).encode() + b"\n" for key in KEYS
     ),
+    "of_ruby.jsonl": b"".join(b'{ "key": %s }\n' % json.dumps(key).encode() for key in KEYS),
     "of_s3.jsonl": b"".join(json.dumps({"Key": key, "Size": 7}).encode() + b"\n" for key in KEYS),
     "titled.csv": comma_separated(["key", "size", "name"], *([key, 7, "Report"] for key in KEYS)) + b"\r\n",
     "headed_by_name.csv": comma_separated(["Name", "Size"], *([key, 7] for key in KEYS)),
@@ -170,6 +171,20 @@ def test_a_key_is_not_shortened_where_another_program_wrote_no_apostrophe() -> N
     assert [line["key"] for line in run(holding("l.csv", body), job_of(keys_from="s3://reports/l.csv"))] == keys
 
 
+def test_a_key_keeps_an_apostrophe_where_the_list_is_not_of_export() -> None:
+    """Only ``export --as csv`` writes one before what a spreadsheet would run."""
+    body = comma_separated(["key", "size"], ["'=1.pdf", 7])
+    assert [line["key"] for line in run(holding("l.csv", body), job_of(keys_from="s3://reports/l.csv"))] == ["'=1.pdf"]
+
+
+def test_a_missing_fact_is_not_taken_from_the_url() -> None:
+    """Only the version of an earlier manifest's line is there."""
+    s3 = holding("keys.jsonl", b'{"key": "a.pdf", "url": "https://x/a.pdf?versionId=v1"}\n')
+    (line,) = run(s3, job_of(keys_from="s3://reports/keys.jsonl", fields="etag", version_ids=True))
+    assert line["etag"] is None
+    assert versions_of([line]) == [("a.pdf", "v1")]
+
+
 VERSION = "3HL4kqCxf3vjVBH40Nrjfkd_2.x-RTE1"
 
 
@@ -199,6 +214,13 @@ def test_a_data_file_of_an_inventory_of_all_versions_gives_what_is_there() -> No
     s3 = holding("data.csv.gz", gzip.compress(comma_separated([], *rows)))
     found = run(s3, job_of(keys_from="s3://reports/data.csv.gz", version_ids=True))
     assert versions_of(found) == [("a.pdf", "v1"), ("c.pdf", "null")]
+
+
+def test_a_data_file_of_an_inventory_of_latest_versions_gives_all_its_keys() -> None:
+    """It has no header either; a false there says that the object did not come in parts, not that it is an old one."""
+    rows = [["reports", key, "7", "false", "COMPLETED", "SSE-S3"] for key in ("a.pdf", "b.pdf")]
+    found = run(holding("data.csv", comma_separated([], *rows)), job_of(keys_from="s3://reports/data.csv"))
+    assert [line["key"] for line in found] == ["a.pdf", "b.pdf"]
 
 
 @pytest.mark.parametrize(
@@ -535,6 +557,8 @@ def test_inventory__a_truncated_checksum_is_ignored(monkeypatch: pytest.MonkeyPa
         ("keys.csv", b"path,title\na.pdf,A\n", "has a header without a column key"),
         ("keys", b"# of the audit\na.pdf\n", "begins with a comment"),
         ("keys", b"#\n# of the audit\n#\na.pdf\n", "begins with a comment"),
+        ("keys", b"None\r\n", "where there is no key"),
+        ("keys.csv", b"reports,a.pdf\nothers,b.pdf\n", "names another bucket"),
     ],
 )
 def test_an_unreadable_source_ends_the_job(name: str, body: bytes, why: str) -> None:
@@ -662,6 +686,16 @@ def test_half_of_a_surrogate_pair_affects_only_its_own_key(escape: str, shown: s
     lines = run(holding("keys.jsonl", body), job_of(keys_from="s3://reports/keys.jsonl"), heard=heard)
     assert [line["key"] for line in lines] == ["a.pdf", "c.pdf"]
     assert heard.errors == [(shown, "not UTF-8")]
+
+
+@pytest.mark.parametrize(("name", "head"), [("keys", b""), ("keys.csv", b"key,size\n")])
+def test_a_key_in_another_encoding_affects_only_itself(name: str, head: bytes) -> None:
+    """As a program writes that knows no UTF-8."""
+    heard = Heard()
+    s3 = holding(name, head + b"a.pdf\nb\xe9.pdf\nc.pdf\n")
+    lines = run(s3, job_of(keys_from=f"s3://reports/{name}"), heard=heard)
+    assert [line["key"] for line in lines] == ["a.pdf", "c.pdf"]
+    assert heard.errors == [(r"b\udce9.pdf", "not UTF-8")]
 
 
 def test_a_malformed_url_names_no_version() -> None:
