@@ -326,6 +326,8 @@ def test_a_schedule_that_meets_the_previous_run_reports_that_it_is_skipped(deplo
     assert deployed.hop(JOB | {"time": times[0]})["status"] == "in_progress"
     assert not logged(output, "run_skipped"), "it is the run's own time"
     deployed.seconds += 1
+    assert deployed.hop(JOB | {"time": (NOW - timedelta(hours=1)).isoformat()})["status"] == "in_progress"
+    assert not logged(output, "run_skipped"), "the run began later than that"
     assert deployed.hop(JOB | {"time": times[1]})["status"] == "in_progress"
     (line,) = logged(output, "run_skipped")
     assert (line["time"], line["level"]) == (times[1], "WARNING")

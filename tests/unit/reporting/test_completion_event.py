@@ -70,7 +70,9 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     return fake
 
 
-def test_a_finished_manifest_is_announced_without_any_url(handler: Handler, s3: FakeS3, bus: Bus) -> None:
+def test_a_finished_manifest_is_announced_without_any_url(
+    handler: Handler, s3: FakeS3, bus: Bus, output: Output
+) -> None:
     """A rule filters on source, detail-type and the detail's fields; the manifest's URL is for the caller alone."""
     body = handler(JOB)["body"]
     (entry,) = bus.entries
@@ -86,6 +88,7 @@ def test_a_finished_manifest_is_announced_without_any_url(handler: Handler, s3: 
     assert (detail["bucket"], detail["prefix"], detail["manifest_bucket"]) == ("reports", "2026/", "reports")
     assert detail["manifest_key"] in s3.objects
     assert "X-Amz" not in json.dumps(entry)
+    assert not logged(output, "not_announced")
 
 
 @pytest.mark.parametrize(
