@@ -521,7 +521,7 @@ def test_globs__an_exclude_that_repeats_the_prefix_is_refused(places: dict[str, 
     meant = f"[{glob[0]}]{glob[1:]}"
     assert job_of({"bucket": "reports", **places, "exclude": meant}).exclude == (meant,)
     assert job_of({"bucket": "reports", "exclude": glob}).exclude == (glob,), "without a prefix, a glob is for keys"
-    assert job_of({"bucket": "reports", **places}, EXCLUDE=glob).exclude == (glob,), "the stack's is for other jobs, too"
+    assert job_of({"bucket": "reports", **places}, EXCLUDE=glob).exclude == (glob,), "the stack's is for all jobs"
 
 
 def test_globs__an_exclude_may_begin_as_a_prefix_without_a_slash_does() -> None:
