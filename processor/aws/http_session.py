@@ -29,10 +29,12 @@ class _Straight:
     own read timeout begins once the whole body is sent.
 
     :param seconds: Longest wait for a connection, for room while a request is sent, and until its answer begins.
+    :param ca_bundle: Certificates; read when a first host is reached by https.
     """
 
     session: aiohttp.ClientSession
     seconds: float
+    ca_bundle: str
 
     async def request(self, method: str, **more: Any) -> aiohttp.ClientResponse:  # noqa: ANN401 - aiohttp's
         """Send a request; where S3 says that a bucket lies elsewhere, that is the answer."""
@@ -44,6 +46,8 @@ class _Straight:
                     waiting.reschedule(clock() + self.seconds)
 
             more |= {"allow_redirects": False, "read_bufsize": _READ_BYTES, "trace_request_ctx": moved}
+            if more["url"].scheme == "https" or (more.get("proxy") or "").lower().startswith("https:"):
+                more["ssl"] = _tls(self.ca_bundle)
             answer = await self.session.request(method, **more)
         if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             await answer.read()  # aiobotocore reads a refused GetObject's later, where botocore tries nothing again
@@ -71,19 +75,19 @@ class HttpSession(AIOHTTPSession):
     """
     aiobotocore's HTTP session, which follows no redirect, as boto3's does not.
 
-    The CA bundle is parsed once a process; parsing takes 20 ms for each client.
+    The CA bundle is parsed once a process, when it is needed; parsing takes 20 ms for each client.
     """
 
     async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         session = await super()._get_session(proxy_url)  # type: ignore[misc]
         if _WATCH not in session.trace_configs:  # those of a monitoring layer may be there
             session.trace_configs.append(_WATCH)
-        return _Straight(session, self._timeout.sock_read)
+        # botocore takes any certificate where AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE is empty.
+        ca_bundle: Any = get_cert_path(self._verify or True)
+        return _Straight(session, self._timeout.sock_read, ca_bundle)
 
     def _create_connector(self: Any, _proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
-        # botocore takes any certificate where AWS_CA_BUNDLE or REQUESTS_CA_BUNDLE is empty.
-        tls = _tls(get_cert_path(self._verify or True))
-        return aiohttp.TCPConnector(limit=self._max_pool_connections, ssl=tls, **self._connector_args)
+        return aiohttp.TCPConnector(limit=self._max_pool_connections, **self._connector_args)
 
 
 @functools.cache

@@ -10,11 +10,13 @@ import ssl
 import time
 from contextlib import suppress
 from functools import partialmethod
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from yarl import URL
 
 from processor.aws import clients, open_s3
 from processor.aws.http_session import HttpSession
@@ -37,17 +39,34 @@ def test_certificates_are_verified_whatever_the_environment_says(proxy: str | No
 
     Aiobotocore 2.25 switches verification off behind a proxy, and botocore where ``AWS_CA_BUNDLE`` is empty.
     """
+    assert (_tls("https://s3.example.com/", proxy, bundle) or ssl.SSLContext()).verify_mode is ssl.CERT_REQUIRED
 
-    async def verifies() -> ssl.VerifyMode:
-        connector = HttpSession(verify=bundle)._create_connector(proxy)
-        try:
-            context: ssl.SSLContext = connector._ssl
-            assert isinstance(context, ssl.SSLContext)
-            return context.verify_mode
-        finally:
-            await connector.close()
 
-    assert asyncio.run(verifies()) is ssl.CERT_REQUIRED
+def test_certificates_are_read_where_a_server_or_its_proxy_has_one() -> None:
+    """Reading them takes a twentieth of a command's start."""
+    assert _tls("http://127.0.0.1:9000/", None) is None
+    assert _tls("http://127.0.0.1:9000/", "http://127.0.0.1:3128") is None
+    assert _tls("http://s3.example.com/", "HTTPS://127.0.0.1:3128") is not None
+
+
+def _tls(url: str, proxy: str | None, bundle: Any = None) -> ssl.SSLContext | None:
+    """Return the settings of TLS that a request is sent with."""
+    sent: dict[str, Any] = {}
+
+    async def note(_: object, __: str, **more: Any) -> Any:
+        sent.update(more)
+        return SimpleNamespace(status=200)
+
+    async def ask() -> None:
+        async with HttpSession(verify=bundle) as session:
+            straight = await session._get_session(proxy)
+            await straight.request("GET", url=URL(url), proxy=proxy)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(aiohttp.ClientSession, "request", note)
+        asyncio.run(ask())
+    found: ssl.SSLContext | None = sent.get("ssl")
+    return found
 
 
 def test_a_connection_is_watched_once_however_many_requests_it_carries() -> None:
