@@ -87,7 +87,7 @@ class FileComposer:
                     _append(self._pieces.path(source), file.fileno(), source.size)
                     file.seek(0, os.SEEK_END)
                 else:
-                    file.write(source)
+                    file.write(source.getbuffer())
             file.flush()
             os.fsync(file.fileno())
 

@@ -105,6 +105,8 @@ class Execution:
         except BaseException:
             await self._drop(writers)
             raise
+        finally:
+            self.sink.pieces.bodies.close()
 
     async def _divide(self, fan_out: FanOut) -> str | None:
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from processor.manifest.file_body import FileBody, file_body
 from processor.manifest.part_plan import MIB
@@ -27,7 +28,7 @@ class Bodies:
 
     def __init__(self, part: int, *, files: int = 0, spare: int = 0) -> None:
         self._part, self._files, self._most_spare = part, files, spare
-        self._spare = list[Body]()
+        self._spare, self._on_disk = list[Body](), WeakSet[FileBody]()
 
     def new(self, size: int | None = None) -> Body:
         """
@@ -63,18 +64,29 @@ class Bodies:
 
     def joined(self, bodies: Sequence[Body]) -> Body:
         """
-        Return a buffer of the bytes before the places of some buffers, one after the other.
+        Return a buffer of the bytes before the places of some buffers, one after the other, and of nothing else.
 
-        A single one on the disk is its own; in memory, it could take no more bytes while they are looked at.
+        A single buffer is its own.
         """
-        if len(bodies) == 1 and isinstance(bodies[0], FileBody):
-            return bodies[0]
-        whole = self.new(sum(body.tell() for body in bodies))
-        for body in bodies:
-            whole.write(body.getbuffer()[: body.tell()])
+        whole = bodies[0]
+        if len(bodies) > 1:
+            whole = self.new(sum(body.tell() for body in bodies))
+            for body in bodies:
+                whole.write(body.getbuffer()[: body.tell()])
+        whole.truncate()
         return whole
 
+    def close(self) -> None:
+        """Give the disk back at once: what holds a buffer, such as the traceback of an error, may live for long."""
+        for body in self._on_disk:
+            body.close()
+
     def _file(self) -> FileBody | None:
-        made = file_body() if self._files else None
-        self._files = self._files - 1 if made else 0
+        if len(self._on_disk) >= self._files:
+            return None
+        made = file_body()
+        if made is None:
+            self._files = 0
+        else:
+            self._on_disk.add(made)
         return made

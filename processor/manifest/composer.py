@@ -129,7 +129,7 @@ class S3Composer:
         *,
         equal: bool,
     ) -> CommitState | Mapping[str, str]:
-        sizes = [source.size if isinstance(source, Piece) else len(source) for source in whole.sources]
+        sizes = [source.size if isinstance(source, Piece) else len(source.getbuffer()) for source in whole.sources]
         if whole.encoded.size < self._part:
             slices = tuple(Slice(number, 0, size) for number, size in enumerate(sizes))
 

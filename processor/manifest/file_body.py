@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from processor.manifest.piece_store import Body
@@ -29,9 +28,10 @@ class FileBody(Body):
         self._at = self._end = 0
 
     def close(self) -> None:
-        """Drop the bytes."""
+        """Drop the bytes; whoever touches them later gets an error, and not the next file of this descriptor."""
         if not self.closed:
-            os.close(self._file)
+            file, self._file = self._file, -1
+            os.close(file)
         super().close()
 
     def write(self, data: ReadableBuffer, /) -> int:
@@ -80,7 +80,8 @@ class FileBody(Body):
 
     def getbuffer(self) -> memoryview:
         """Return all bytes; they take memory only where they are looked at."""
-        return memoryview(mmap.mmap(self._file, self._end, access=mmap.ACCESS_READ) if self._end else b"")
+        nothing = super().getbuffer()  # a closed file is an error here; mmap would return zeros
+        return memoryview(mmap.mmap(self._file, self._end, access=mmap.ACCESS_READ)) if self._end else nothing
 
 
 def file_body() -> FileBody | None:
@@ -88,8 +89,7 @@ def file_body() -> FileBody | None:
     if not hasattr(os, "posix_fallocate"):
         return None
     try:
-        file, name = tempfile.mkstemp()
-        Path(name).unlink()
+        with tempfile.TemporaryFile() as file:
+            return FileBody(os.dup(file.fileno()))
     except OSError:
         return None
-    return FileBody(file)

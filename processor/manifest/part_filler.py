@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from processor.answers import MALFORMED
 from processor.errors import PresignSiblingsError, error_code
 from processor.job import Piece
+from processor.manifest.piece_store import Body
 from processor.manifest.requests import PartsRefusedError, answered, stated
 from processor.together import together
 
@@ -19,10 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
 
     from processor.manifest.part_plan import PlannedPart, Slice
-    from processor.manifest.piece_store import Body
     from processor.manifest.s3_piece_store import S3PieceStore
 
-Source = Piece | bytes | memoryview
+Source = Piece | Body
 MOST_JOINED = 4  # parts that are read and written, at once: 40 MiB of memory, and more than Lambda's network carries
 _REFUSALS = frozenset({400, 403, 405, 501})  # HTTP status of a store that does not copy; not of one that is busy
 _PASSING = frozenset(
@@ -100,7 +100,7 @@ class PartFiller:
                 async for block in blocks:
                     yield block
         else:
-            yield memoryview(source)[some.start : some.end]
+            yield source.getbuffer()[some.start : some.end]
 
     async def _part(self, place: dict[str, Any], sources: Sequence[Source], part: PlannedPart) -> str:
         """Make one part; return its ETag."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from processor.job import EncodedBytes, KeyRange, Piece, WrittenRange, grouped
 from processor.manifest.encoder import encoded_as, ends
 from processor.manifest.part_plan import MIB
+from processor.manifest.piece_store import Body
 from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
@@ -31,7 +32,7 @@ class Whole:
     :param encoded: Sizes and checksums of them all.
     """
 
-    sources: tuple[Piece | bytes | memoryview, ...]
+    sources: tuple[Piece | Body, ...]
     encoded: EncodedBytes
 
 
@@ -113,8 +114,9 @@ class RangeWriters:
         await self._flush(partition)
         encoded = self._encoded(partition)
         header, trailer = ends(self._compression, encoded)
-        sources = [header, *self._sources(partition), trailer]
-        return Whole(tuple(source for source in sources if source), encoded_as(header) + encoded + encoded_as(trailer))
+        first, last = ([Body(end)] if end else [] for end in (header, trailer))
+        sources = (*first, *self._sources(partition), *last)
+        return Whole(sources, encoded_as(header) + encoded + encoded_as(trailer))
 
     async def abort(self) -> None:
         """Drop what is under way."""
@@ -135,7 +137,6 @@ class RangeWriters:
             for each in taken:
                 if each is not body:
                     self._store.bodies.reuse(each)
-            body.truncate()
             run[0].adopt(await self._store.put(body))
 
     async def _counted(self, writer: RangeWriter, work: Awaitable[None]) -> None:
@@ -166,14 +167,13 @@ class RangeWriters:
     def _encoded(self, partition: Sequence[KeyRange]) -> EncodedBytes:
         return reduce(add, (writer.encoded for writer in self._in_order(partition)), EncodedBytes())
 
-    def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | bytes | memoryview]:
+    def _sources(self, partition: Sequence[KeyRange]) -> list[Piece | Body]:
         """Return what holds the bytes of some ranges, in order; what is in no piece stays where it is."""
-        sources: list[Piece | bytes | memoryview] = []
+        sources = list[Piece | Body]()
         for run in self._runs(partition):
             sources += run[0].pieces
             if held := [writer.body for writer in run if writer.held]:
-                joined = self._store.bodies.joined(held)
-                sources.append(joined.getbuffer()[: joined.tell()])
+                sources.append(self._store.bodies.joined(held))
         return sources
 
     def _runs(self, partition: Sequence[KeyRange]) -> list[list[RangeWriter]]:

@@ -6,9 +6,12 @@ import asyncio
 import gzip
 import itertools
 import json
+import os
 import random
+import tempfile
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -20,7 +23,7 @@ from processor.chain import execution, pipeline
 from processor.errors import RetryableError, SourceRefusedError
 from processor.hindrances import MAX_URL
 from processor.job import SiblingPayload
-from processor.manifest import composer
+from processor.manifest import bodies, composer
 from processor.signing.signers import Signed
 from processor.urls import Urls
 from tests.builders import OPEN, job_of
@@ -452,6 +455,39 @@ def test_a_failed_hop_leaves_no_upload_and_the_chain_resumes_from_its_checkpoint
     asyncio.run(run())
     (manifest,) = [body for key, body in s3.objects.items() if "/." not in key]
     assert [json.loads(line)["key"] for line in manifest.splitlines()] == keys
+
+
+@pytest.mark.parametrize("operation", ["part", "copy", "complete", None])
+def test_a_hop_gives_the_disk_back_though_its_error_is_held(
+    operation: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hops that fail one after the other in a warm function would fill its disk, and take its descriptors."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(bodies, "SHORT", 1)
+    s3, most = FakeS3([f"{n:03}.pdf" for n in range(60)], min_part=2000), 0
+
+    async def fail(crossing: str, _: object) -> None:
+        nonlocal most
+        most = max(most, _files(tmp_path))
+        if crossing == operation:
+            raise refuse("InternalError", status=500)
+
+    s3.before = fail
+    hop = Hops(s3, part=2000).hop(first(job_of(page_size=10, concurrency=2)), lambda: 900)
+    if operation is None:
+        asyncio.run(hop)
+    else:
+        with pytest.raises(RetryableError) as held:
+            asyncio.run(hop)
+        assert held.value.__traceback__ is not None
+    assert (most > 0, _files(tmp_path)) == (True, 0)
+
+
+def _files(folder: Path) -> int:
+    """Return how many files of a folder are open or mapped, most of which have no name."""
+    opened = [os.path.realpath(file) for file in Path("/proc/self/fd").iterdir()]
+    mapped = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+    return sum(str(folder) in each for each in (*opened, *mapped))
 
 
 def test_expires_at__is_the_earliest_expiry_of_any_url() -> None:

@@ -150,7 +150,7 @@ def _full(*_: object) -> None:
 
 
 def _without_a_folder(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(tempfile, "mkstemp", _full)
+    patch.setattr(tempfile, "TemporaryFile", _full)
 
 
 def _on_a_full_disk(patch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,28 @@ def test_parts_are_in_memory_where_the_disk_has_no_room(
 def test_no_more_files_are_opened_than_allowed() -> None:
     """A function has 1,024 descriptors."""
     made = Bodies(PART, files=2)
-    assert [type(made.new()) for _ in range(3)] == [FileBody, FileBody, Body]
+    held = [made.new() for _ in range(3)]
+    assert [type(body) for body in held] == [FileBody, FileBody, Body]
+
+
+def test_a_buffer_that_is_dropped_makes_place_for_another_file() -> None:
+    """A part that could not be stored is dropped; the next tries would be in memory, for the rest of the hop."""
+    made = Bodies(PART, files=1)
+    assert [type(made.new()) for _ in range(3)] == [FileBody] * 3
+
+
+def test_a_buffer_on_a_disk_that_was_given_back_touches_no_other_file() -> None:
+    """Its descriptor's number may be another file's, or a connection's."""
+    made = Bodies(PART, files=1)
+    body = made.new()
+    body.write(b"links")
+    made.close()
+    other = file_body()
+    assert other is not None
+    for touch in (body.read, partial(body.write, b"x"), body.getbuffer):
+        with pytest.raises((OSError, ValueError), match="Bad file descriptor|closed file"):
+            touch()
+    assert bytes(other.getbuffer()) == b""
 
 
 def test_the_room_of_a_part_is_there_before_its_first_byte() -> None:

@@ -22,7 +22,7 @@ from processor.errors import (
     SourceRefusedError,
 )
 from processor.job import CommitState, EncodedBytes, Piece
-from processor.manifest import Whole, composer
+from processor.manifest import Body, Whole, composer
 from processor.manifest.part_filler import MOST_JOINED
 from tests.builders import job_of
 from tests.fakes import FakeS3, refuse
@@ -44,7 +44,7 @@ async def whole_of(store: S3PieceStore, sources: Sequence[tuple[bool, int]]) -> 
     rng, made, body = random.Random(5), [], b""
     for stored, size in sources:
         data = rng.randbytes(size)
-        made.append(await put(store, data) if stored else data)
+        made.append(await put(store, data) if stored else Body(data))
         body += data
     checksum = zlib.crc32(body)
     return Whole(tuple(made), EncodedBytes(len(body), checksum, len(body), checksum)), body
@@ -126,7 +126,7 @@ def test_a_manifest_shorter_than_a_part_is_checked_before_it_is_put() -> None:
     """Not by S3: many stores refuse the header for it."""
     s3 = FakeS3()
     with pytest.raises(CheckpointLostError, match="bytes that differ from those written"):
-        asyncio.run(composed(pieces_of(s3, JOB), JOB, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"y")))))
+        asyncio.run(composed(pieces_of(s3, JOB), JOB, Whole((Body(b"x"),), EncodedBytes(0, 0, 1, zlib.crc32(b"y")))))
     assert not s3.objects
 
 
@@ -140,7 +140,7 @@ def test_an_empty_manifest_is_an_object_too() -> None:
 def test_gzip__is_in_the_key_and_in_the_encoding() -> None:
     """A browser then shows it as text."""
     s3, job = FakeS3(), job_of(compression="gzip")
-    asyncio.run(composed(pieces_of(s3, job), job, Whole((b"x",), EncodedBytes(0, 0, 1, zlib.crc32(b"x")))))
+    asyncio.run(composed(pieces_of(s3, job), job, Whole((Body(b"x"),), EncodedBytes(0, 0, 1, zlib.crc32(b"x")))))
     assert s3.headers[f"manifests/{RUN}.jsonl.gz"]["ContentEncoding"] == "gzip"
 
 
@@ -543,7 +543,7 @@ def test_the_next_hop_plans_the_same_parts() -> None:
         store = pieces_of(s3, JOB)
         whole, body = await whole_of(store, [(False, 20), (True, 500), (False, PART + 6), (True, 100)])
         state = await half(store, whole)
-        later = tuple([await put(store, s) if isinstance(s, bytes) else s for s in whole.sources])
+        later = tuple([s if isinstance(s, Piece) else await put(store, s.getvalue()) for s in whole.sources])
         await composed(store, JOB, replace(whole, sources=later), state)
         return body
 
