@@ -12,7 +12,8 @@ from processor.manifest.piece_store import Body
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_OVER = MIB // 4  # bytes, more than one write of lines, by which a part may be too long until it is cut
+AT_ONCE = MIB // 8  # bytes of lines that are written at once, at most
+_OVER = 2 * AT_ONCE  # bytes by which a part may be too long until it is cut; what is compressed comes in larger blocks
 SHORT = MIB // 4  # bytes that take no memory worth a file
 
 

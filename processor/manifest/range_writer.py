@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from processor.job import Piece
+from processor.manifest.bodies import AT_ONCE
 from processor.manifest.encoder import Encoder
 from processor.manifest.piece_store import Body
 
@@ -79,9 +80,10 @@ class RangeWriter:
         """
         if not self._is_begun:
             await self._begin()
-        self._body.write(self._encoder.encode(data))
-        while self._body.tell() >= self._store.part:
-            await self._store_part()
+        for start in range(0, len(data), AT_ONCE):
+            self._body.write(self._encoder.encode(data[start : start + AT_ONCE]))
+            while self._body.tell() >= self._store.part:
+                await self._store_part()
 
     async def store(self) -> None:
         """

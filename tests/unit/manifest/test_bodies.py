@@ -6,9 +6,10 @@ import asyncio
 import errno
 import io
 import os
+import random
 import tempfile
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -203,6 +204,26 @@ def test_the_room_of_a_part_is_there_before_its_first_byte() -> None:
     made = Bodies(MIN_PART, files=1).new()
     assert isinstance(made, FileBody)
     assert os.fstat(made._file).st_blocks * 512 >= MIN_PART
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip"])
+def test_lines_of_any_length_stay_in_the_room_of_a_part(compression: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who names the keys makes the lines long: 500 of them can have megabytes."""
+    made = [_made() for _ in range(20)]
+    unused = iter(made)
+    monkeypatch.setattr(bodies, "file_body", lambda: next(unused))
+    store: Any = pieces_of(FakeS3(), job_of(concurrency=2, compression=compression))
+    store.part = MIN_PART
+    rng = random.Random(2)
+
+    async def run() -> None:
+        writers = RangeWriters(store, compression, ())
+        for size in (3 * MIB, 5 * MIB, 3 * MIB, 11 * MIB):
+            await writers.write(1, rng.randbytes(size))
+        await writers.abort()
+
+    asyncio.run(run())
+    assert {os.fstat(body._file).st_size for body in made} == {0, MIN_PART + MIB // 4}
 
 
 def test_what_waits_gives_its_room_back() -> None:
