@@ -102,5 +102,5 @@ def may_be_md5(etag: str, headers: Mapping[str, str]) -> bool:
 
 
 def etag_of(headers: Mapping[str, str]) -> str:
-    """Return an ETag without quotes, and without the mark of a weak one."""
-    return headers.get("etag", "").strip().removeprefix("W/").strip('"').lower()
+    """Return an ETag without quotes, and without the marks of a proxy: of a weak one, of a compressed body."""
+    return headers.get("etag", "").strip().removeprefix("W/").strip('"').removesuffix("-gzip").lower()

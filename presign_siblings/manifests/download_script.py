@@ -17,11 +17,13 @@ if __name__ == "__main__" and STOPS:
 
 import argparse
 import fnmatch
+import gzip
 import hashlib
 import http.client
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import sys
@@ -30,6 +32,7 @@ import time
 import unicodedata
 import urllib.error
 import urllib.request
+import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 MARK = "#: "  # begins each line of the list
@@ -223,6 +226,35 @@ def md5():
         return hashlib.md5()
 
 
+def md5_of(path):
+    """Return the MD5 of a file's bytes."""
+    digest = md5()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def unpack(path, etag, plain, listed):
+    """
+    Unpack a file that a proxy has compressed on the way; return whether its ETag or its listed size proves that.
+
+    An object that is stored compressed has the same header, but its ETag and its size are those of the packed bytes.
+    """
+    by_md5, other = plain and MD5.fullmatch(etag), path + ".new"
+    try:
+        with gzip.open(path) as packed, open(other, "wb") as file:
+            shutil.copyfileobj(packed, file)
+        proven = md5_of(other) == etag if by_md5 else os.path.getsize(other) == listed
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        proven = False
+    if proven:
+        os.replace(other, path)
+    else:
+        os.remove(other)
+    return proven
+
+
 def is_whole(path, size, etag, plain, seen):
     """
     Return whether a file is the object: by its ETag, or because the same bytes were seen before.
@@ -233,11 +265,7 @@ def is_whole(path, size, etag, plain, seen):
         return False
     if not plain or not MD5.fullmatch(etag or ""):
         return True
-    digest = md5()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(PIECE), b""):
-            digest.update(piece)
-    found = digest.hexdigest()
+    found = md5_of(path)
     whole = found == etag or found in seen
     seen.add(found)
     return whole
@@ -255,8 +283,8 @@ def facts(answer):
     plain = not encryption.startswith("aws:kms") and not answer.headers.get(
         "x-amz-server-side-encryption-customer-algorithm"
     )
-    etag = answer.headers.get("ETag") or ""
-    return size, (etag[2:] if etag.startswith("W/") else etag).strip('"'), plain  # a proxy may have made it a weak one
+    etag = re.sub('^W/|"|-gzip"$', "", answer.headers.get("ETag") or "")  # what a proxy adds does not count
+    return size, etag, plain
 
 
 def there_already(item, path, seen):
@@ -306,9 +334,13 @@ def fetch(item, path, seen):
     least = size
     if size is None and not answer.chunked:
         least = item["size"]  # the answer ends with the connection: only the list's size shows whether it was cut off
-    if os.path.getsize(part) < (least or 0):
-        raise Failed("%d of %d bytes came" % (os.path.getsize(part), least))
-    if not is_whole(part, size, etag, plain, seen):
+    came = os.path.getsize(part)
+    whole = came >= (least or 0) and is_whole(part, size, etag, plain, seen)
+    if answer.headers.get("Content-Encoding") == "gzip" and not (whole and item["size"] in (None, came)):
+        whole = unpack(part, etag, plain, item["size"]) or whole
+    if not whole and came < (least or 0):
+        raise Failed("%d of %d bytes came" % (came, least))
+    if not whole:
         forget(path)
         raise Failed("the bytes are not those that the ETag names")
     name_it(part, path)

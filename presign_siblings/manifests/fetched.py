@@ -68,5 +68,8 @@ class Sink(Protocol):
     def read(self, first: int, end: int, update: Callable[[memoryview], None]) -> None:
         """Give stored bytes to ``update``."""
 
+    def unpack(self) -> None:
+        """Replace the stored bytes, which are gzip, by those that they unpack to."""
+
     def note_ends(self, head: int, tail: int) -> None:
         """Note how much of the object's beginning and end is stored."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from threading import local
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from presign_siblings.manifests import parts
 from presign_siblings.manifests.checksums import Checksums, etag_of, may_be_md5
 from presign_siblings.manifests.fetched import Got, ObjectFacts
+from presign_siblings.manifests.gunzip import Gunzip
 from presign_siblings.manifests.object_answer import CHANGED_STATUSES, continues, is_unpacked, refuse, size_of
 from presign_siblings.manifests.open_files import allow
 from presign_siblings.manifests.requests import Asked, FetchError, Requests
@@ -91,6 +94,8 @@ class Fetcher:
         with self._answered(asked, expected) as answer:
             if sink is None or not begun or continues(answer, sink):
                 got = self._received(answer, sink, url, slots)
+                if answer.headers.get("content-encoding") == "gzip":
+                    got = self._unpacked(got, answer, sink, url, listed)
                 if listed is not None and got.size < listed and not (answer.shows_its_end or got.is_proven):
                     fault = f"{got.size:,} of {plural(listed, 'listed byte')} came, and the answer did not tell its end"
                     raise FetchError(fault, code=CUT, passing=True)
@@ -119,6 +124,46 @@ class Fetcher:
         if size_of(answer, at) is not None and there != facts.size:
             raise FetchError(f"{there:,} of {plural(facts.size, 'byte')} came", code=CUT, passing=True)
         return Got(there, facts.etag, facts.is_md5, checksums.md5, checksums.agree())
+
+    def _unpacked(self, got: Got, answer: Answer, sink: Sink | None, url: str, listed: int | None) -> Got:
+        """
+        Return an object that a proxy has compressed on the way, unpacked, where its checksum or its size proves that.
+
+        An object that is stored compressed has the same header, but its checksum and its size are those of the packed
+        bytes.
+        """
+        if got.is_proven or (got.is_proven is None and listed in {None, got.size}):
+            return got
+        checksums, size = Checksums(answer.headers if self._checks else {}, md5=got.is_md5), 0
+
+        def take(piece: memoryview) -> None:
+            nonlocal size
+            checksums.update(piece)
+            size += len(piece)
+
+        gunzip = Gunzip(take)
+        try:
+            with Away():
+                self._read_again(got, sink, url, gunzip.update)
+        except zlib.error:
+            return got
+        found = replace(got, size=size, md5=checksums.md5, agrees=checksums.agree())
+        is_object = size == listed if found.is_proven is None else found.is_proven
+        if not (gunzip.is_whole and is_object):
+            return got
+        if sink is not None:
+            with Away():
+                sink.unpack()
+        return found
+
+    def _read_again(self, got: Got, sink: Sink | None, url: str, update: Callable[[memoryview], None]) -> None:
+        """Give the bytes that came to ``update``; those that were not stored are fetched once more."""
+        if sink is not None:
+            sink.read(0, got.size, update)
+            return
+        with self._answered(Asked(self._requests, url, {}), (HTTPStatus.OK,)) as answer:
+            for piece in answer.pieces(self._buffer()):
+                update(piece)
 
     def _is_large(self, answer: Answer, facts: ObjectFacts, sink: Sink) -> bool:
         """Whether other connections are to bring parts of an object: its length and its ETag are known."""

@@ -6,6 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, Self
 
+from presign_siblings.manifests.gunzip import Gunzip
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -70,6 +72,9 @@ class PartFile:
     def take(self, piece: memoryview) -> None:
         """Write the next bytes."""
         self._count(len(piece))
+        self._write(piece)
+
+    def _write(self, piece: memoryview) -> None:
         while len(piece) > (written := os.write(self._file, piece)):
             piece = piece[written:]
 
@@ -84,6 +89,19 @@ class PartFile:
         while first < end and (piece := os.pread(self._file, min(end - first, _PIECE), first)):
             update(memoryview(piece))
             first += len(piece)
+
+    def unpack(self) -> None:
+        """Replace the stored bytes, which are gzip, by those that they unpack to."""
+        packed = self._file
+        try:
+            self._place.forget()  # the packed bytes stay readable until they are closed
+            self._file, _ = self._place.open()
+            gunzip = Gunzip(self._write)
+            for at in range(0, os.fstat(packed).st_size, _PIECE):
+                gunzip.update(os.pread(packed, _PIECE, at))
+        finally:
+            if self._file != packed:
+                os.close(packed)
 
     def note_ends(self, head: int, tail: int) -> None:
         """Note that the bytes before ``head``, and those from ``tail`` on, are stored."""
