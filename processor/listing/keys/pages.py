@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -85,17 +86,51 @@ async def _opened(lister: Lister, source: ObjectLines) -> tuple[Form | ParquetRo
 async def _of_file(
     lister: Lister, file: ObjectLines, form: Form, start: int
 ) -> AsyncGenerator[tuple[list[Found], int]]:
-    is_first, is_key = start == 0, _gives_keys_alone(lister, form)
+    bucket, number = None if _gives_keys_alone(lister, form) else lister.job.bucket, 1
+    is_counted = start == 0
     async with aclosing(file.lines(start, lister.job.page_size, quoted=form.quoted)) as read:
         async for lines, end in read:
+            is_first = start == 0
             try:
-                found = list(form.read(lines, is_first=is_first))
-                if not is_key:
-                    found = [(_own(key, lister.job.bucket), row) for key, row in found]
+                found = _found(form, lines, bucket, is_first=is_first)
             except MalformedError as error:
-                raise SourceRefusedError(f"a line of {file} before byte {end:,} {error}") from None
-            is_first = False
+                good = _well_formed(form, lines, bucket, is_first=is_first)
+                number += sum(map(_ends, good))
+                place = start + sum(len(line) + 1 for line in good)
+                line = f"line {number:,} of {file}" if is_counted else f"the line of {file} at byte {place:,}"
+                raise SourceRefusedError(f"{line} {error}") from None
+            number += sum(map(_ends, lines)) if form.quoted else len(lines)
+            start = end
             yield found, end
+
+
+def _found(form: Form, lines: Sequence[bytes], bucket: str | None, *, is_first: bool) -> list[Found]:
+    """
+    Return the keys of some lines.
+
+    :param bucket: The job's, which a key may begin with; ``None`` where ``s3://`` is part of a key.
+    :raises MalformedError: A line does not have the form, or names another bucket.
+    """
+    found = list(form.read(lines, is_first=is_first))
+    return found if bucket is None else [(_own(key, bucket), row) for key, row in found]
+
+
+def _well_formed(form: Form, lines: Sequence[bytes], bucket: str | None, *, is_first: bool) -> Sequence[bytes]:
+    """Return the lines before the first malformed one."""
+
+    def is_malformed(count: int) -> bool:
+        try:
+            _found(form, lines[:count], bucket, is_first=is_first)
+        except MalformedError:
+            return True
+        return False
+
+    return lines[: bisect_left(range(1, len(lines)), x=True, key=is_malformed)]
+
+
+def _ends(line: bytes) -> int:
+    """Return how many lines of the file a line is: within quotes it may have ends."""
+    return line.count(b"\n") + 1
 
 
 async def _of_rows(

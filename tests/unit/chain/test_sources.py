@@ -262,6 +262,36 @@ def test_a_highly_compressed_list_is_never_unpacked_whole() -> None:
         tracemalloc.stop()
 
 
+@pytest.mark.parametrize(
+    ("pages", "where"), [(9, "line 8 of s3://reports/{}"), (2, "the line of s3://reports/{} at byte {}")]
+)
+@pytest.mark.parametrize(
+    ("name", "head", "line", "bad"),
+    [
+        ("keys", b"", b"in/%d.pdf\n", b"in/a\0.pdf\n"),
+        ("keys.jsonl", b"", b'{"key": "in/%d.pdf"}\n', b'{"key": "in\n'),
+        ("keys.csv", b"key,size\n", b"in/%d.pdf,7\n", b"s3://others/a.pdf,7\n"),
+        ("keys.csv", b"key,size\n", b'"in/%d.pdf",7\n', b'"in/"a,7\n'),
+    ],
+)
+def test_a_malformed_line_is_named_by_its_number(
+    name: str, head: bytes, line: bytes, bad: bytes, pages: int, where: str
+) -> None:
+    """Or by its byte, where an earlier hop has read the lines before; only the end of its page was named."""
+    before = head + b"".join(line % number for number in range(7 - head.count(b"\n")))
+    s3 = holding(name, before + bad + line % 8 + line % 9)
+    with pytest.raises(SourceRefusedError) as refused:
+        run(s3, job_of(keys_from=f"s3://reports/{name}", page_size=3), [pages])
+    assert str(refused.value).startswith(where.format(name, len(before)) + " ")
+
+
+def test_a_malformed_line_after_a_key_with_line_ends_is_named_by_its_line_in_the_file() -> None:
+    """An editor counts the lines within quotes too."""
+    body = b'key,size\n"in/a\nb\n.pdf",7\nin/c.pdf,7\n,7\n'
+    with pytest.raises(SourceRefusedError, match="^line 6 of "):
+        run(holding("keys.csv", body), job_of(keys_from="s3://reports/keys.csv", page_size=2))
+
+
 def test_an_unclosed_quote_ends_the_job_before_the_lambdas_time() -> None:
     """All lines after it were joined and counted again at each: 80,000 took half a minute, a million hours."""
     body = b'key\n"a\n' + b"bbbbbbbbb\n" * 80_000
