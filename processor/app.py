@@ -30,7 +30,7 @@ from processor.fanout import FanOut, reporting
 from processor.job import DEFAULT_NAMESPACE, DeploymentSettings
 from processor.lambda_context import time_left
 from processor.ledger import Claim
-from processor.reporting import Telemetry, level_kept
+from processor.reporting import Telemetry, level_kept, redact
 from processor.siblings.manager import SiblingsManager
 
 # After reporting: sosw logs through the logger that is made there.
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 for _library in ("aiobotocore", "boto3", "botocore", "urllib3"):
     logging.getLogger(_library).setLevel(logging.INFO)
 
+redact()
 collector.resume()
 
 SIBLINGS = "Siblings"

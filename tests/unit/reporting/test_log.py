@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -51,3 +53,17 @@ def test_a_credential_never_reaches_a_log_line(written: object, output: Output) 
     assert "redacted" in line
     assert "SECRET" not in line.replace("aws_secret_access_key", "").replace("SecretAccessKey", "")
     assert "5ec4e7" not in line
+
+
+@pytest.mark.parametrize(
+    ("module", "is_redacted"), [("presign_siblings.laptop.lambda_stand_ins", False), ("processor.app", True)]
+)
+def test_only_the_function_changes_the_format_of_its_process(module: str, *, is_redacted: bool) -> None:
+    """A program with Powertools' logger that ran a job here lost the fields of all its later lines."""
+    code = (
+        "from aws_lambda_powertools import Logger; host = Logger(); host.append_keys(mine='host'); "
+        f"import {module}; host.info('X-Amz-Signature=5ec4e7')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    line = json.loads(done.stdout.splitlines()[-1])
+    assert ("<redacted>" in line["message"], "mine" in line) == (is_redacted, not is_redacted)
