@@ -226,33 +226,27 @@ def md5():
         return hashlib.md5()
 
 
-def md5_of(path):
-    """Return the MD5 of a file's bytes."""
-    digest = md5()
-    with open(path, "rb") as file:
-        for piece in iter(lambda: file.read(PIECE), b""):
-            digest.update(piece)
-    return digest.hexdigest()
-
-
 def unpack(path, etag, plain, listed):
     """
     Unpack a file that a proxy has compressed on the way; return whether its ETag or its listed size proves that.
 
     An object that is stored compressed has the same header, but its ETag and its size are those of the packed bytes.
     """
-    by_md5, other = plain and MD5.fullmatch(etag), path + ".new"
+    digest, size, other = md5(), 0, path + ".new"
     try:
-        with gzip.open(path) as packed, open(other, "wb") as file:
-            shutil.copyfileobj(packed, file)
-        proven = md5_of(other) == etag if by_md5 else os.path.getsize(other) == listed
+        with gzip.open(path) as packed:
+            for piece in iter(lambda: packed.read(PIECE), b""):
+                digest.update(piece)
+                size += len(piece)
     except (gzip.BadGzipFile, EOFError, zlib.error):
-        proven = False
-    if proven:
-        os.replace(other, path)
-    else:
-        os.remove(other)
-    return proven
+        return False
+    by_md5 = plain and MD5.fullmatch(etag)
+    if not (digest.hexdigest() == etag if by_md5 else size == listed):
+        return False
+    with gzip.open(path) as packed, open(other, "wb") as file:
+        shutil.copyfileobj(packed, file)
+    os.replace(other, path)
+    return True
 
 
 def is_whole(path, size, etag, plain, seen):
@@ -265,7 +259,11 @@ def is_whole(path, size, etag, plain, seen):
         return False
     if not plain or not MD5.fullmatch(etag or ""):
         return True
-    found = md5_of(path)
+    digest = md5()
+    with open(path, "rb") as file:
+        for piece in iter(lambda: file.read(PIECE), b""):
+            digest.update(piece)
+    found = digest.hexdigest()
     whole = found == etag or found in seen
     seen.add(found)
     return whole
