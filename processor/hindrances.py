@@ -19,12 +19,8 @@ UNLIKELY = "unlikely_keys"  # of a list
 OTHER_BUCKET, UNPINNED = "other_bucket", "versions_dropped"  # by comparison with an earlier manifest
 ARCHIVE_CLASSES = frozenset({"GLACIER", "DEEP_ARCHIVE"})  # to be restored before a link works; GLACIER_IR needs none
 MAX_URL = 8192  # bytes that CloudFront takes, and many servers and proxies by default
-_UNLIKELY = (
-    "#",
-    "/",
-    "'",
-    "\ufeff",
-)  # a comment, a path of a website, quotes, a mark of Windows where files were joined
+# A comment, a path of a website, quotes, and the mark of Windows where files were joined.
+_UNLIKELY = ("#", "/", "'", "\ufeff")
 _ESCAPE = re.compile("%[0-9A-F]{2}", re.IGNORECASE)
 _SEGMENT = re.compile(r"(?:^|/)\.\.?(?:/|\Z)")
 
