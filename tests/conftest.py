@@ -34,15 +34,10 @@ for number in (signal.SIGINT, signal.SIGHUP):
 NOW, TOKEN = fakes.NOW, fakes.TOKEN
 
 
-# Whole jobs, again and again, of lines that other tests run, too.
-NOT_MEASURED = ("fanout/test_chains.py", "test_faults_i.py", "test_desk_run_i.py", "test_stop_all_i.py")
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure no coverage of property tests and of the longest jobs: tracing them takes longer than running them."""
+    """Measure no coverage of property tests: tracing hundreds of examples takes longer than running them."""
     for item in items:
-        is_property = hypothesis.is_hypothesis_test(getattr(item, "obj", None))
-        if is_property or item.path.as_posix().endswith(NOT_MEASURED):
+        if hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
 
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from presign_siblings.manifests.entry import Entry
 
+pytestmark = pytest.mark.no_cover  # whole jobs, again and again, of lines that other tests run, too
 COUNT = 48
 KEYS = sorted(f"in/{number % 7}/{number:04}.pdf" for number in range(COUNT))
 SECONDS = 60.0

@@ -23,6 +23,7 @@ from tests.scripted_s3 import FOREVER, Fault, ScriptedS3
 if TYPE_CHECKING:
     from processor.chain import Outcome
 
+pytestmark = pytest.mark.no_cover  # whole jobs, again and again, of lines that other tests run, too
 KEYS = sorted({*AWKWARD_KEYS, *(f"many/{number:04}.pdf" for number in range(200))})
 JOB = job_of(suffix="", page_size=50)
 PART = 1 << 15

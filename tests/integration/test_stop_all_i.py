@@ -30,6 +30,7 @@ from tests.stack_template import RESOURCES
 if TYPE_CHECKING:
     from types_boto3_dynamodb.service_resource import Table
 
+pytestmark = pytest.mark.no_cover  # whole jobs, again and again, of lines that other tests run, too
 SECONDS = 60.0  # the longest wait until the screen is drawn, on a busy machine
 ROLE = {
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from tests.output import Output
     from tests.unit.fanout.conftest import Deployed
 
+pytestmark = pytest.mark.no_cover  # whole jobs, again and again, of lines that other tests run, too
+
 
 def test_several_chains_make_one_manifest_with_every_key_once(deployed: Deployed) -> None:
     """The first hop answers with the execution, which is named after the run; the pieces are deleted at the end."""
