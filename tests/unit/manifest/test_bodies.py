@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="elsewhere all parts are in memory")
 STEPS = st.one_of(
     st.tuples(st.just("write"), st.binary(max_size=30)),
     st.tuples(st.just("read"), st.sampled_from([-1, None])),
@@ -123,7 +124,6 @@ def test_sixteen_ranges_that_fill_a_part_and_those_that_are_finished_hold_nothin
 def test_few_buffers_in_memory_are_kept_for_later_parts(compression: str, kept: int) -> None:
     """Each takes a whole part's memory; those of a gzip manifest fill too slowly to be worth it."""
     made = pieces_of(FakeS3(), job_of(compression=compression, concurrency=1)).bodies
-    assert sum(body in _used(made, 5) for body in (made.new() for _ in range(5))) == 0
     used = _used(made, 5)
     assert sum(made.new() in used for _ in range(5)) == kept
 
