@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiobotocore.httpsession import AIOHTTPSession
 from botocore.httpsession import create_urllib3_context, get_cert_path
+from yarl import URL
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
 _READ_BYTES = 256 << 10  # of an answer in aiohttp's buffer: a page of 1,000 keys comes without a pause
 
@@ -77,6 +79,21 @@ class HttpSession(AIOHTTPSession):
 
     The CA bundle is parsed once a process, when it is needed; parsing takes 20 ms for each client.
     """
+
+    async def get(self: Any, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """
+        Send a GET as ``send`` does, and wait for the answer, at half of the cost: nothing is converted.
+
+        :param url: Percent-encoded.
+        :return: Status and body.
+        :raises aiohttp.ClientError: There was no answer.
+        :raises TimeoutError: There was none in time.
+        """
+        proxy = self._proxy_config.proxy_url_for(url.partition("?")[0])
+        session = await self._get_session(proxy)
+        headers = {**headers, "accept-encoding": "identity"}
+        answer = await session.request("GET", url=URL(url, encoded=True), headers=headers, proxy=proxy)
+        return answer.status, await answer.read()
 
     async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         session = await super()._get_session(proxy_url)  # type: ignore[misc]

@@ -23,8 +23,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from uuid import uuid4
 from weakref import WeakKeyDictionary
 
-from botocore.awsrequest import AWSPreparedRequest
-from botocore.exceptions import BotoCoreError
+from aiohttp import ClientError
 from botocore.retries.standard import ExponentialBackoff, RetryContext
 
 from processor.answers import NOT_NOW
@@ -94,20 +93,19 @@ class _Pattern:
         wanted = ("OptionalObjectAttributes" in asked, bool(credentials.token))
         return self.query == stays and has == wanted and self.bucket == asked["Bucket"]
 
-    def request(self, asked: Mapping[str, Any], credentials: Any) -> AWSPreparedRequest:  # noqa: ANN401 - botocore's
-        """Make the request, signed for now."""
+    def request(self, asked: Mapping[str, Any], credentials: Any) -> tuple[str, dict[str, str]]:  # noqa: ANN401 - botocore's
+        """Return the URL and the headers of the request, signed for now."""
         places = {_PLACES[name]: asked[name] for name in _PLACES if name in asked}
-        query, now = _written({**self.query, **places}), datetime.now(UTC)
-        headers = {**self.headers, _DATE: f"{now:{DATE_FORMAT}}", _INVOCATION: str(uuid4())}
+        query, at = _written({**self.query, **places}), datetime.now(UTC).strftime(DATE_FORMAT)
+        headers = {**self.headers, _DATE: at, _INVOCATION: str(uuid4())}
         if credentials.token:
             headers[_TOKEN] = credentials.token
         signature = self._signature(query, headers, credentials.secret_key)
         headers["authorization"] = (
-            f"{ALGORITHM} Credential={credentials.access_key}/{now:%Y%m%d}/{self.region}/{self.service}"
+            f"{ALGORITHM} Credential={credentials.access_key}/{at[:8]}/{self.region}/{self.service}"
             f"/aws4_request, SignedHeaders={';'.join(self.signed)}, Signature={signature}"
         )
-        sent: Any = headers  # the HTTP session reads its items alone
-        return AWSPreparedRequest("GET", f"{self.base}{self.path}?{query}", sent, None, stream_output=False)
+        return f"{self.base}{self.path}?{query}", headers
 
     def _signature(self, query: str, headers: Mapping[str, str], secret_key: str) -> str:
         values = {"host": self.host, **headers}
@@ -140,9 +138,10 @@ class RepeatedList:
         on_body: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         self._client, self._slowed, self._on_body = client, slowed, on_body
-        self._http: Any = getattr(getattr(client, "_endpoint", None), "http_session", None)
+        # Of ``processor.aws.http_session``, which other clients have not.
+        self._get: Any = getattr(getattr(getattr(client, "_endpoint", None), "http_session", None), "get", None)
         self._sent: Any = None
-        self._over = self._http is None
+        self._over = self._get is None
         self._pattern = None if self._over else _LATEST.get(client)
         replace_handler(client, SENT, self._note_request, "presign-repeated-list")
 
@@ -176,20 +175,20 @@ class RepeatedList:
         if not self._pattern.serves(asked, credentials):
             self._pattern = None
             return None
-        request = self._pattern.request(asked, credentials)
+        url, headers = self._pattern.request(asked, credentials)
         try:
-            http = await self._http.send(request)
-        except BotoCoreError:
-            http = None
-        if http is None or http.status_code in NOT_NOW:
-            self._slowed(None if http is None else (http, {}))
+            status, body = await self._get(url, headers)
+        except (ClientError, TimeoutError, OSError):
+            status, body = HTTPStatus.SERVICE_UNAVAILABLE, b""
+        if status in NOT_NOW:
+            self._slowed(None)
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None
-        answer = {"status_code": http.status_code, "body": await http.content}
+        answer = {"status_code": status, "body": body}
         await self._on_body(answer)
         found = page_of(answer)
         # A redirect, a refusal, or a page that botocore must parse: the next answers would be alike.
-        self._over = found is None and (http.status_code != HTTPStatus.OK or is_page(answer["body"]))
+        self._over = found is None and (status != HTTPStatus.OK or is_page(answer["body"]))
         if self._over:
             _LATEST.pop(self._client, None)
         return found
