@@ -28,6 +28,8 @@ XML = rb'(<\?xml version="1\.0"( encoding="(?i:utf-8)")?( standalone="\w+")?\s*\
 _ROOT = re.compile(rb"\s*" + XML + rb"\s*<ListBucketResult\b")
 _KEY_COUNT = re.compile(rb"<KeyCount>(\d+)</KeyCount>")
 _KEY = re.compile(rb"<Key>([^<]+)</Key>")
+# What S3 writes after a key, a date, an ETag and a size, is longer than what is passed over here, without a look at it.
+_KEY_AND_MORE = re.compile(_KEY.pattern + rb"(?s:.{0,140})")
 _NEXT = re.compile(rb"<NextContinuationToken>([^<&]+)</NextContinuationToken>")
 _FIELD = re.compile(rb"<(\w+)(?:/>|>([^<]*)</\1>)\s*")
 _END = re.compile(rb"</ListBucketResult>\s*\Z")
@@ -90,7 +92,7 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
     if b"!" in body and b"<!" in body:  # a comment or CDATA; the one byte is found at memory speed
         return
     try:
-        found = _KEY.findall(body, first, end) if first >= 0 else []
+        found = _found(body, first, end, int(stated[1])) if first >= 0 else []
         keys = decoded(found, is_encoded=IS_URL.search(rest) is not None)
     except ValueError:  # an entity that XML does not have
         return
@@ -104,6 +106,12 @@ def take_keys(response_dict: dict[str, Any], customized_response_dict: dict[str,
         if _ARCHIVE.search(body, body.rfind(b"<Contents>") if is_usual else 0):  # else each page would be split
             archived_of(customized_response_dict, keys, body[first:end].split(b"</Contents>"), body)
         response_dict["body"] = _NO_XML.sub(b"", rest)  # without its token, a listing continues after its last key
+
+
+def _found(body: bytes, first: int, end: int, count: int) -> list[bytes]:
+    """Return the keys between two places, as written; with more than one look where there are not as many at first."""
+    found = _KEY_AND_MORE.findall(body, first, end)
+    return found if len(found) == count else _KEY.findall(body, first, end)
 
 
 def is_page(body: bytes) -> bool:
