@@ -17,10 +17,12 @@ class Urls:
 
     :param shared: The text before each of these places; the last place ends the URL.
     :param own:    The texts of each place: one for each URL.
+    :param most:   Characters that no URL exceeds, where that is known without a look at each.
     """
 
     shared: Sequence[str]
     own: Sequence[Sequence[str]]
+    most: int | None = None
 
     @classmethod
     def of(cls, urls: Sequence[str]) -> Urls:
@@ -40,7 +42,8 @@ class Urls:
         columns = [column for text, own in zip(self.shared, self.own, strict=True) for column in (repeat(text), own)]
         return map("".join, zip(*columns, strict=False))
 
-    @property
-    def longest(self) -> int:
-        """How many characters the longest has at most."""
-        return sum(map(len, self.shared)) + sum(max(map(len, own), default=0) for own in self.own)
+    def may_exceed(self, length: int) -> bool:
+        """Whether one may have more characters."""
+        if self.most is not None and self.most <= length:
+            return False
+        return sum(map(len, self.shared)) + sum(max(map(len, own), default=0) for own in self.own) > length

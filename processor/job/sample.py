@@ -57,6 +57,8 @@ class Sample:
         lasts = [key for key in (self.last, others.last) if key is not None]
         other = others.other if random.random() < weight else self.other  # noqa: S311 - no secret
         found = Sample(min(firsts, default=None), max(lasts, default=None), other)
+        if not (self.versions or others.versions):
+            return found
         versions = {**dict(self.versions), **dict(others.versions)}
         return replace(found, versions=tuple((key, versions[key]) for key in found.keys if key in versions))
 

@@ -18,7 +18,7 @@ _BETWEEN, _ESCAPED = "\n", "\\n"  # as JSON writes it
 _KEY, _URL, _LINE_END = '{"key": ', ', "url": "', '"}\n'
 _QUOTE = '"'
 _PLAIN = bytes(byte for byte in range(0x20, 0x7F) if byte not in b'"\\')  # JSON writes these as they are
-BLOCK = 1 << 16  # bytes; glibc's malloc takes from 128 KiB on fresh pages from the kernel
+BLOCK = 120 << 10  # bytes; glibc's malloc takes from 128 KiB on fresh pages from the kernel
 
 
 def lines(
@@ -41,7 +41,7 @@ def lines(
         url = _URL
     shared, own = [_LINE_END + first, url + urls.shared[0], *urls.shared[1:]], [started, *urls.own]
     line = [text for each in shared for text in (each, "")]
-    step = max(1, BLOCK // len(urls[0])) if len(urls) else 1
+    step = max(1, BLOCK // (len(started[0]) + len(urls[0]))) if len(urls) else 1
     for start in range(0, len(urls), step):
         texts = line * len(keys[start : start + step])
         for place, column in enumerate(own):

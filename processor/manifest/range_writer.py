@@ -11,6 +11,8 @@ from processor.manifest.encoder import Encoder
 from processor.manifest.piece_store import Body
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from processor.job import EncodedBytes
     from processor.manifest.piece_store import OpenPiece, PieceStore
 
@@ -72,18 +74,19 @@ class RangeWriter:
         """Take a piece that is being stored: it comes after all pieces."""
         self._closing.append((None, storing))
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, lines: Iterable[bytes]) -> None:
         """
-        Take lines; parts that are full begin to upload, and a slow upload holds the caller back.
+        Take lines, some at a time; parts that are full begin to upload, and a slow upload holds the caller back.
 
         :raises PresignSiblingsError: Something could not be stored, or read again.
         """
         if not self._is_begun:
             await self._begin()
-        for start in range(0, len(data), AT_ONCE):
-            self._body.write(self._encoder.encode(data[start : start + AT_ONCE]))
-            while self._body.tell() >= self._store.part:
-                await self._store_part()
+        for some in lines:
+            for start in range(0, len(some), AT_ONCE):
+                self._body.write(self._encoder.encode(some[start : start + AT_ONCE]))
+                while self._body.tell() >= self._store.part:
+                    await self._store_part()
 
     async def store(self) -> None:
         """

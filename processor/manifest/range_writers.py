@@ -15,7 +15,7 @@ from processor.manifest.range_writer import RangeWriter
 from processor.together import together
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from processor.manifest.piece_store import PieceStore
 
@@ -63,15 +63,15 @@ class RangeWriters:
         """The keys of all pieces, including those that no longer count."""
         return [*self.spent, *(piece.key for writer in self._writers.values() for piece in writer.pieces)]
 
-    async def write(self, number: int, data: bytes) -> None:
+    async def write(self, number: int, lines: Iterable[bytes]) -> None:
         """
-        Take lines of a range.
+        Take lines of a range, some at a time.
 
         :raises PresignSiblingsError: Something could not be stored.
         """
         if number not in self._writers:
             self._writers[number] = RangeWriter(self._store, self._compression, EncodedBytes())
-        await self._counted(self._writers[number], self._writers[number].write(data))
+        await self._counted(self._writers[number], self._writers[number].write(lines))
         if self._held > self._store.most_held:
             await self._store_most()
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from processor.job.s3_names import MAX_KEY_BYTES
 from processor.signing import percent
 from processor.signing_key import ALGORITHM, DATE_FORMAT, signing_key
 from processor.urls import Urls
@@ -27,6 +28,7 @@ VARYING = ("{varying 0}", "{varying 1}")  # an encoded query never holds braces
 SAFE = "/~"  # botocore/serialize.py leaves these as they are in a path; quote() adds letters, digits and -._
 _MARK = re.compile("|".join(map(re.escape, VARYING)))
 _BLOCK = 64
+_MAX_PATH = 3 * MAX_KEY_BYTES  # no listing brings a longer key (processor/listing/listed.py)
 _INNER, _OUTER = bytes(b ^ 0x36 for b in range(256)), bytes(b ^ 0x5C for b in range(256))
 _PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
 _KEPT = percent.UNRESERVED + b"/\n"
@@ -91,7 +93,7 @@ class Template:
 class Dated:
     """The hash states and strings of one second."""
 
-    __slots__ = ("_after", "_before", "_canonical", "_inner", "_outer", "_prefix", "_shown", "at")
+    __slots__ = ("_after", "_before", "_canonical", "_inner", "_most", "_outer", "_prefix", "_shown", "at")
 
     def __init__(self, template: Template, secret: str, at: datetime) -> None:
         date, day = at.strftime(DATE_FORMAT), at.strftime("%Y%m%d")
@@ -108,6 +110,9 @@ class Dated:
         self._after, self._prefix = after.encode(), template.base
         # Both hold the values that vary: the canonical query in the order of the names, the URL's in its own order.
         self._canonical, self._shown = _Varied(after), _Varied(f"?{query}&X-Amz-Signature=")
+        self._most = (
+            len(template.base) + _MAX_PATH + len(query) + len("?&X-Amz-Signature=") + 2 * self._outer.digest_size
+        )
 
     def urls(self, paths: Sequence[str]) -> Urls:
         """Sign quoted keys. The package is as fast as this loop, which holds nothing that could be outside of it."""
@@ -120,7 +125,7 @@ class Dated:
             inner.update(sha256(before + path.encode() + after).hexdigest().encode())
             outer.update(inner.digest())
             append(outer.hexdigest())
-        return Urls((self._prefix, *self._shown.texts), (paths, signatures))
+        return Urls((self._prefix, *self._shown.texts), (paths, signatures), self._most)
 
     def urls_with(self, paths: Sequence[str], *values: Sequence[str]) -> Urls:
         """

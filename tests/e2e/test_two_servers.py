@@ -271,7 +271,7 @@ def test_a_manifest_is_put_together_with_its_metadata(server: Server, mebibytes:
             place = [KeyRange(number, str(number), str(number + 1), "", None, done=True) for number in range(5)]
             writers = RangeWriters(sink.pieces, "none", ())
             for number, line in enumerate(lines):
-                await writers.write(number * 5 // mebibytes, line)
+                await writers.write(number * 5 // mebibytes, [line])
             if mebibytes > 1:
                 before = await writers.suspend(place)
                 writers, place = RangeWriters(sink.pieces, "none", before), [found.range for found in before]

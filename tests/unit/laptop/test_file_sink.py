@@ -44,7 +44,7 @@ def write(path: Path, lines: list[list[bytes]], compression: str = "none") -> by
             writers = RangeWriters(_store(path, f"hop{hop}"), compression, before)
             for number, some in enumerate(lines):
                 if hop < len(some):
-                    await writers.write(number, some[hop])
+                    await writers.write(number, [some[hop]])
             before = await writers.suspend(place)
         sink = open_file_sink(path, "last")
         done = [replace(found, done=True) for found in place]
@@ -120,7 +120,7 @@ def test_a_range_is_written_while_it_grows(tmp_path: Path) -> None:
     async def run() -> None:
         writers = RangeWriters(store, "none", [WrittenRange(found, EncodedBytes(), ()) for found in ranges(1)])
         for _ in range(3):
-            await writers.write(0, b"x" * (1 << 20))
+            await writers.write(0, [b"x" * (1 << 20)])
         assert sum(piece.stat().st_size for piece in folder.iterdir()) >= 2 << 20
         await writers.abort()
 

@@ -111,7 +111,7 @@ def test_sixteen_ranges_that_fill_a_part_and_those_that_are_finished_hold_nothin
     async def run() -> list[Body]:
         writers = RangeWriters(pieces_of(FakeS3(), job_of(concurrency=16)), "none", ())
         for found in place:
-            await writers.write(found.number, b"x" * (PART - 1))
+            await writers.write(found.number, [b"x" * (PART - 1)])
         for found in place[:4]:
             await writers.finish(found.number, partial(list, place))
         return [writer.body for writer in writers._writers.values()]
@@ -219,7 +219,7 @@ def test_lines_of_any_length_stay_in_the_room_of_a_part(compression: str, monkey
     async def run() -> None:
         writers = RangeWriters(store, compression, ())
         for size in (3 * MIB, 5 * MIB, 3 * MIB, 11 * MIB):
-            await writers.write(1, rng.randbytes(size))
+            await writers.write(1, [rng.randbytes(size)])
         await writers.abort()
 
     asyncio.run(run())

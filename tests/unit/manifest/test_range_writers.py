@@ -49,7 +49,7 @@ def test_any_order_and_any_cut_gives_the_bytes_in_key_order(
                 break
             number = rng.choice(left)
             if waiting[number]:
-                await writers.write(number, waiting[number].pop(0))
+                await writers.write(number, [waiting[number].pop(0)])
             else:
                 place = [replace(found, done=found.done or found.number == number) for found in place]
                 await writers.finish(number, partial(list, place))
@@ -90,7 +90,7 @@ def test_finished_neighbours_become_one_range_in_the_checkpoint() -> None:
     async def run() -> tuple[WrittenRange, ...]:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
         for found in place:
-            await writers.write(found.number, b"x" * 10)
+            await writers.write(found.number, [b"x" * 10])
         return await writers.suspend(place)
 
     joined, under_way, last = asyncio.run(run())
@@ -106,7 +106,7 @@ def test_a_range_longer_than_a_part_is_one_multipart_upload_in_equal_parts() -> 
     async def run() -> tuple[WrittenRange, ...]:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
         for _ in range(20):
-            await writers.write(1, b"x" * 10)
+            await writers.write(1, [b"x" * 10])
         await asyncio.sleep(0)
         assert [number for _, number in s3.sent("part")] == [1, 2, 3]
         return await writers.suspend(partition([False]))
@@ -122,7 +122,7 @@ def test_a_new_piece_begins_after_a_fixed_number_of_parts(monkeypatch: pytest.Mo
 
     async def run() -> tuple[WrittenRange, ...]:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
-        await writers.write(1, b"x" * (5 * PART))
+        await writers.write(1, [b"x" * (5 * PART)])
         return await writers.suspend(partition([False]))
 
     (written,) = asyncio.run(run())
@@ -136,10 +136,10 @@ def test_a_short_last_piece_is_read_again_and_written_with_the_lines_after_it() 
 
     async def run() -> tuple[WrittenRange, ...]:
         first = RangeWriters(pieces_of(s3, job, "one"), "none", ())
-        await first.write(1, b"a" * 10)
+        await first.write(1, [b"a" * 10])
         before = await first.suspend(place)
         second = RangeWriters(pieces_of(s3, job, "two"), "none", before)
-        await second.write(1, b"b" * 10)
+        await second.write(1, [b"b" * 10])
         after = await second.suspend(place)
         assert second.spent == [before[0].pieces[0].key]
         return after
@@ -156,7 +156,7 @@ def test_pieces_of_two_holders_never_share_a_name() -> None:
     async def run() -> None:
         for holder in ("one", "two"):
             writers = RangeWriters(pieces_of(s3, job, holder), "none", ())
-            await writers.write(1, holder.encode())
+            await writers.write(1, [holder.encode()])
             await writers.suspend(partition([False]))
 
     asyncio.run(run())
@@ -174,11 +174,11 @@ def test_the_memory_of_finished_ranges_is_bounded(monkeypatch: pytest.MonkeyPatc
         flags = [False, False, False]
         for index in (0, 1):
             number = partition(flags)[index].number
-            await writers.write(number, b"x" * 10)
+            await writers.write(number, [b"x" * 10])
             flags[index] = True
             await writers.finish(number, partial(partition, flags))
             assert not s3.objects
-        await writers.write(1, b"y" * 10)
+        await writers.write(1, [b"y" * 10])
         await writers.finish(1, partial(partition, [True, True, True]))
         await writers.whole(partition([True, True, True]))
 
@@ -193,7 +193,7 @@ def test_all_ranges_are_searched_only_when_there_may_be_bytes_to_store() -> None
     async def run() -> None:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
         for index, found in enumerate(place):
-            await writers.write(found.number, b"x" * (PART // 50))
+            await writers.write(found.number, [b"x" * (PART // 50)])
             place[index] = replace(found, done=True)
             await writers.finish(found.number, look)
         await writers.whole(place)
@@ -217,7 +217,7 @@ def test_the_memory_of_all_ranges_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         held = []
         for turn in range(PART // 10 * 5):
             for found in place:
-                await writers.write(found.number, b"%03d, %03d.\n" % (found.number, turn))
+                await writers.write(found.number, [b"%03d, %03d.\n" % (found.number, turn)])
             held.append(sum(writer.held for writer in writers._writers.values()))
         for number, found in enumerate(place):
             place[number] = replace(found, done=True)
@@ -240,7 +240,7 @@ def test_a_piece_with_parts_ends_before_a_short_one_is_stored(monkeypatch: pytes
     async def run() -> tuple[list[int], list[int]]:
         writers = RangeWriters(pieces_of(s3, job, "1"), "none", [])
         for number, parts in ((0, 1.6), (1, 0.9), (2, 0.6)):
-            await writers.write(number, b"x" * int(parts * PART))
+            await writers.write(number, [b"x" * int(parts * PART)])
         ranges = [writers._writers[number] for number in range(3)]
         for each in ranges:
             await each.settle()
@@ -259,7 +259,7 @@ def test_finished_neighbours_that_fill_a_part_together_are_stored_as_one() -> No
         writers = RangeWriters(pieces_of(s3, job), "none", ())
         numbers = [found.number for found in partition([True] * 4)]
         for number, size in zip(numbers, (PART - 1, 10, 1, 2), strict=True):
-            await writers.write(number, b"x" * size)
+            await writers.write(number, [b"x" * size])
         done = [False] * 4
         for index in (3, 1, 2):
             done[index] = True
@@ -280,7 +280,7 @@ def test_a_range_with_bytes_that_is_missing_in_the_partition_is_an_error() -> No
 
     async def run() -> None:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
-        await writers.write(7, b"line\n")
+        await writers.write(7, [b"line\n"])
         await writers.whole(finished(partition([True])))
 
     with pytest.raises(RuntimeError, match="7"):
@@ -300,7 +300,7 @@ def test_a_failed_part_ends_the_hop_and_leaves_no_upload() -> None:
         writers = RangeWriters(pieces_of(s3, job), "none", ())
         try:
             for _ in range(10):
-                await writers.write(1, b"x" * PART)
+                await writers.write(1, [b"x" * PART])
                 await asyncio.sleep(0)
             await writers.suspend(partition([False]))
         finally:
@@ -326,7 +326,7 @@ def test_a_piece_whose_completion_is_refused_counts_if_it_exists(code: str, *, e
         client: Any = s3
         client.complete_multipart_upload = refused
         writers = RangeWriters(pieces_of(s3, job), "none", ())
-        await writers.write(1, b"x" * 3 * PART)
+        await writers.write(1, [b"x" * 3 * PART])
         return await writers.suspend(partition([False]))
 
     if exists:
@@ -350,7 +350,7 @@ def test_a_slow_store_holds_the_writer_back() -> None:
     async def run() -> None:
         s3.before = slow
         writers = RangeWriters(pieces_of(s3, job_of(concurrency=3)), "none", ())
-        writing = asyncio.create_task(writers.write(1, b"x" * (20 * PART)))
+        writing = asyncio.create_task(writers.write(1, [b"x" * (20 * PART)]))
         for _ in range(200):
             await asyncio.sleep(0)
         assert not writing.done()

@@ -6,7 +6,8 @@ import hashlib
 import hmac
 from datetime import UTC, datetime
 
-from processor.signing.sigv4 import Dated, Template
+from processor.job.s3_names import MAX_KEY_BYTES
+from processor.signing.sigv4 import Dated, Template, quoted
 
 AT = datetime(2026, 4, 1, 6, 30, 15, tzinfo=UTC)
 
@@ -22,3 +23,12 @@ def test_the_canonical_query_is_sorted_by_name_then_by_value() -> None:
         key = hmac.digest(key, step.encode(), "sha256")
     to_sign = f"AWS4-HMAC-SHA256\n20260401T063015Z\n{scope}\n{digest}"
     assert url.endswith(hmac.digest(key, to_sign.encode(), "sha256").hex())
+
+
+def test_the_greatest_length_of_a_url_is_that_of_the_longest_key() -> None:
+    """It is known without a look at any URL; in the longest, each byte of the key is percent-encoded."""
+    template = Template("https://h/b/", "/b/", "h", "X-Amz-Date={date}&X-Amz-Credential={day}", "us-east-1", AT)
+    short, longest = (Dated(template, "secret", AT).urls(quoted([key])) for key in ("k", "%" * MAX_KEY_BYTES))
+    assert short.most == longest.most == len(longest[0])
+    assert longest.may_exceed(len(longest[0]) - 1)
+    assert not short.may_exceed(len(longest[0]))
