@@ -42,12 +42,13 @@ class Lease:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._ledger, self._record, self._clock, self._sleep = ledger, record, clock, sleep
+        self._count = record.count
         self._lock = asyncio.Lock()
 
     @property
     def record(self) -> Record:
         """The record as the ledger answered last, with the progress since."""
-        return self._record
+        return replace(self._record, count=self._count)
 
     @property
     def stop(self) -> bool:
@@ -60,7 +61,7 @@ class Lease:
 
         :param count: Keys written so far.
         """
-        self._record = replace(self._record, count=count)
+        self._count = count
 
     async def renew(self) -> None:
         """
@@ -70,7 +71,7 @@ class Lease:
         :raises RetryableError: The ledger does not answer.
         """
         async with self._lock:
-            self._take(await self._ledger.renew(self._record, self._clock()))
+            self._take(await self._ledger.renew(self.record, self._clock()))
 
     async def commit(self, result: dict[str, Any], expires_at: datetime | None) -> None:
         """
@@ -80,7 +81,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._take(await self._ledger.commit(self._record, result, expires_at, self._clock()))
+            self._take(await self._ledger.commit(self.record, result, expires_at, self._clock()))
 
     async def hand_over(self, to: SiblingPayload, expires_at: datetime | None) -> None:
         """
@@ -89,7 +90,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.hand_over(self._record, to, expires_at, self._clock())
+            self._record = await self._ledger.hand_over(self.record, to, expires_at, self._clock())
 
     async def park(self, to: SiblingPayload, reason: str) -> None:
         """
@@ -98,7 +99,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.park(self._record, to, reason, self._clock())
+            self._record = await self._ledger.park(self.record, to, reason, self._clock())
 
     async def fan_out(self, to: SiblingPayload, ranges: int) -> None:
         """
@@ -108,7 +109,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.fan_out(self._record, to, ranges, self._clock())
+            self._record = await self._ledger.fan_out(self.record, to, ranges, self._clock())
 
     async def complete(self, to: SiblingPayload | None = None) -> None:
         """
@@ -118,7 +119,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.complete(self._record, self._clock(), to)
+            self._record = await self._ledger.complete(self.record, self._clock(), to)
 
     async def fail(self, reason: str) -> None:
         """
@@ -127,7 +128,7 @@ class Lease:
         :raises LeaseLostError: Another holder has the lease.
         """
         async with self._lock:
-            self._record = await self._ledger.fail(self._record, reason, self._clock())
+            self._record = await self._ledger.fail(self.record, reason, self._clock())
 
     async def keep(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - the work's own result
         """
@@ -169,4 +170,4 @@ class Lease:
 
     def _take(self, written: Record) -> None:
         """Take the record as the ledger has it now; keys counted while it answered are not forgotten."""
-        self._record = replace(written, count=max(written.count, self._record.count))
+        self._record, self._count = written, max(written.count, self._count)
