@@ -26,7 +26,7 @@ class Sizes:
     :param slow: For pairs with the other peers that sign one key at a time.
     :param fast: For pairs with obstore.
     :param small: The smallest of the three sizes whose memory is compared.
-    :param middle: A size that fills each buffer.
+    :param middle: A size that fills each buffer, and of the jobs that are compared with signing alone.
     :param large: The largest.
     :param waiting: With a latency at each LIST.
     :param reading: With a latency at each LIST, for listing alone.
@@ -49,6 +49,7 @@ class Sizes:
     downloads: tuple[tuple[int, int, int], ...] = ((2_000, 10_000, 0), (20, 20_000_000, 0), (20, 20_000_000, GIGABIT))
     shared: int = 1_000_000
     rounds: int = 3
+    stage_rounds: int = 9
     cold_rounds: int = 7
 
 
@@ -66,6 +67,7 @@ QUICK = Sizes(
     downloads=((20, 10_000, 0), (2, 2_000_000, GIGABIT)),
     shared=20_000,
     rounds=1,
+    stage_rounds=1,
     cold_rounds=1,
 )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from statistics import median
+from itertools import pairwise
+from statistics import mean, median
 from typing import TYPE_CHECKING
 
 from benchmarks.launch import run_child
@@ -22,20 +23,25 @@ MOST_TIMES_SIGNING = {"gzip": 2.0, "none": 3.0}
 
 
 def measure(bench: Bench) -> Findings:
-    """Measure signing, whole job, signing, whole job ...; then the stages, once."""
-    objects, findings = bench.sizes.fast, Findings()
+    """
+    Measure signing, whole job, signing, whole job ...; then the stages, once.
+
+    Each job is compared with the signing before and after it: the machine's speed may change from second to second.
+    """
+    findings = Findings()
     used: dict[str, list[float]] = {}
     for compression, most in MOST_TIMES_SIGNING.items():
-        ratios = []
-        for _ in range(bench.sizes.rounds):
-            alone = _microseconds(bench.sign("ours"))
-            whole = _microseconds(bench.peer("ours", bench.work(objects, compression, concurrency=1)))
-            used.setdefault("signing alone", []).append(alone)
-            used.setdefault(f"whole job, {compression}", []).append(whole)
-            ratios.append(whole / alone)
+        work = bench.work(bench.sizes.middle, compression, concurrency=1)
+        alone, whole = [_microseconds(bench.sign("ours"))], list[float]()
+        for _ in range(bench.sizes.stage_rounds):
+            whole.append(_microseconds(bench.peer("ours", work)))
+            alone.append(_microseconds(bench.sign("ours")))
+        used.setdefault("signing alone", []).extend(alone)
+        used[f"whole job, {compression}"] = whole
+        ratios = [job / mean(around) for job, around in zip(whole, pairwise(alone), strict=True)]
         findings.goals.append(at_most_goal(f"whole job, {compression}, CPU over signing alone", ratios, most))
     findings.add(_with_facts(bench))
-    report = run_child("benchmarks.stages", bench.work(objects), bench.environment())
+    report = run_child("benchmarks.stages", bench.work(bench.sizes.fast), bench.environment())
     findings.notes.append(_table({name: report[name] for name in STAGES} | {n: median(t) for n, t in used.items()}))
     return findings
 
