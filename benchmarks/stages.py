@@ -12,7 +12,6 @@ from isal import isal_zlib
 
 from benchmarks.dataset import PAGE, page, token_at, wanted
 from benchmarks.signers.ours import opened
-from processor.chain.pipeline import KEYS_AT_A_TIME
 from processor.job import EncodedBytes
 from processor.listing.listed import read
 from processor.listing.page_parser import take_keys
@@ -46,8 +45,7 @@ def run(work: Work) -> dict[str, float]:
     """
     keys = wanted(work.prefix)
     answers = [b"".join(page(work.bucket, _query(work, start))) for start in range(0, work.count, PAGE)]
-    # As many at a time as in a job: the memory of more is fresh each time, and costs more than the work.
-    batches = [keys[start : start + KEYS_AT_A_TIME] for start in range(0, len(keys), KEYS_AT_A_TIME)]
+    batches = [keys[start : start + PAGE] for start in range(0, len(keys), PAGE)]
     with asyncio.Runner() as runner:
         signer = runner.run(opened(work))
         urls = [runner.run(signer.sign(batch)).urls for batch in batches]

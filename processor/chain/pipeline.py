@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from processor.signing import Signer
 
 
-KEYS_AT_A_TIME = 1000  # about 3 ms of work
-
-
 class Observer(Protocol):
     """Observes what happens inside a hop."""
 
@@ -175,39 +172,28 @@ class Pipeline:
         return self.time_left() > 0
 
     async def _write(self, found: RangePage, counts: Counts) -> Counts:
-        """Sign a page and give it to its range's writer, some keys at a time; return the counts with it."""
+        """Sign a page, and give its lines to its range's writer; return the counts with it."""
         page = found.page
         for key, reason in page.unsignable:
             self.observer.presign_error(key.encode(errors="backslashreplace").decode(), reason)
-        counts += Counts(pages=1, errors=len(page.unsignable), archived=page.archived, skipped=page.skipped)
         # An empty page signs nothing; the date is taken all the same, so that an empty manifest has one.
-        for start in range(0, max(1, len(page.keys)), KEYS_AT_A_TIME):
-            keys = page.keys[start : start + KEYS_AT_A_TIME]
-            counts += await self._sign(found, keys, counts.count + 1)
-            # Signing never waits by itself; the next list request and the parts under way are to move on.
-            await asyncio.sleep(0)
-        return counts
-
-    async def _sign(self, found: RangePage, keys: Sequence[str], first: int) -> Counts:
-        """
-        Sign some keys of a page, and write their lines.
-
-        :param first:  Number of the first key in the manifest, where the run is listed in order.
-        """
         expires_at = self.clock().replace(microsecond=0) + timedelta(seconds=self.expiry_seconds)
-        facts = found.page.facts
-        versions = {key: str(facts[key][-1]) for key in keys} if self.pins else None
-        signed = await self.signer.sign(keys, first, versions)
+        versions = {key: str(page.facts[key][-1]) for key in page.keys} if self.pins else None
+        signed = await self.signer.sign(page.keys, counts.count + 1, versions)
         for key, reason in signed.failures:
             self.observer.presign_error(key, reason)
         if signed.keys:
-            await self.writers.write(found.number, lines(signed.keys, signed.urls, self.fields, facts))
-        expires_at = min(expires_at, self.credentials_end or expires_at)
+            await self.writers.write(found.number, lines(signed.keys, signed.urls, self.fields, page.facts))
         wrong = hindered(signed.keys, signed.urls if signed.urls.may_exceed(MAX_URL) else ())
-        return Counts(
+        # Signing never waits by itself; the next list request and the parts under way are to move on.
+        await asyncio.sleep(0)
+        return counts + Counts(
             count=len(signed.urls),
-            errors=len(signed.failures),
-            expires_at=expires_at,
+            errors=len(page.unsignable) + len(signed.failures),
+            pages=1,
+            expires_at=min(expires_at, self.credentials_end or expires_at),
+            archived=page.archived,
+            skipped=page.skipped,
             hindered=wrong | unlikely(signed.keys) if self.is_list else wrong,
             sample=Sample.of(signed.keys, versions),
         )
