@@ -82,7 +82,7 @@ class HttpSession(AIOHTTPSession):
 
     async def get(self: Any, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         """
-        Send a GET as ``send`` does, and wait for the answer, at half of the cost: nothing is converted.
+        Send a GET as ``send`` does, and wait for the answer, without its conversions of headers.
 
         :param url: Percent-encoded.
         :return: Status and body.
