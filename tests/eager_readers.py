@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from math import inf
-
-from processor.listing import request_time
+from processor.listing import range_listing
 
 
 def use() -> None:
     """Let each list request of this process count as a wait for its server."""
-    request_time.LEAST_IDLE_SECONDS = -inf
+    range_listing.SPARE = 0.0

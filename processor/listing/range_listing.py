@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from processor.listing.ranges.planner import Request
 
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
-_WAITS = 3  # requests in a row: a single one may be late by chance
+_LATEST = 3  # requests: one may be late by chance
+SPARE = 1.1  # times its readers a job must have work for: where others use the processor too, it seems to wait
 
 Response: TypeAlias = "asyncio.Task[Listed]"
 
@@ -81,7 +82,7 @@ class RangeListing(Background[RangePage]):
         self._using_map: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, tuple[Request, RequestTime]] = {}
-        self._waits: deque[bool] = deque(maxlen=_WAITS)
+        self._useful: deque[float] = deque(maxlen=_LATEST)  # readers that would keep this thread busy
         self._landed: list[Response] = []
         self._failed: dict[int | None, int] = {}  # by range; ``None`` for all that start at guesses
         self._unwritten = 0
@@ -149,9 +150,10 @@ class RangeListing(Background[RangePage]):
             self._send()
             await self._event.wait()
             landed, self._landed = self._landed, []
+            under_way = len(self._flying)
             for task in landed:
                 request, taken = self._flying.pop(task)
-                self._waits.append(taken.is_wait())
+                self._useful.append(under_way / taken.busy())
                 self._land(request, task)
 
     def _send(self) -> None:
@@ -173,9 +175,11 @@ class RangeListing(Background[RangePage]):
         """
         Return whether the job waits for its list requests; while it has enough to do, a split only costs a request.
 
-        Half as many pages as readers keep the writer busy, and so does a server that answers at once.
+        Half as many pages as readers keep the writer busy, and so do readers whose requests leave this thread no time.
         """
-        return self._unwritten <= max(1, limit // 2) * self._page and all(self._waits)
+        if self._unwritten > max(1, limit // 2) * self._page:
+            return False
+        return all(SPARE * len(self._flying) < useful for useful in self._useful)
 
     def _note(self, task: Response) -> None:
         self._landed.append(task)

@@ -1,11 +1,10 @@
-"""Whether a list request waits for its server, or for this process."""
+"""How much of a list request's time this process has worked, and not waited for the server."""
 
 from __future__ import annotations
 
 from time import monotonic, thread_time
 
-LEAST_IDLE_SECONDS = 0.002  # during a request: writing a page takes 2 to 4 ms
-_SLOW_SECONDS = 0.01  # pages of slow requests come in bursts, and this thread is busy with one while the next are due
+_LEAST_SECONDS = 1e-6  # no clock says less
 
 
 class RequestTime:
@@ -16,7 +15,7 @@ class RequestTime:
     def __init__(self) -> None:
         self._began, self._worked = monotonic(), thread_time()
 
-    def is_wait(self) -> bool:
-        """Return whether the request waited for its server: this thread had time for another page, or will have."""
+    def busy(self) -> float:
+        """Return the share of the request's time in which this thread has worked, above 0 and at most 1."""
         seconds, worked = monotonic() - self._began, thread_time() - self._worked
-        return seconds - worked >= LEAST_IDLE_SECONDS or seconds >= _SLOW_SECONDS
+        return min(1.0, max(_LEAST_SECONDS, worked) / max(_LEAST_SECONDS, seconds))

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.listing import KeyMap, Lister, RangeListing
+from processor.listing import KeyMap, Lister, RangeListing, range_listing
 from processor.listing.request_time import RequestTime
 from tests.builders import job_of
 from tests.examples import examples
@@ -431,25 +431,46 @@ def test_a_run_into_a_file_makes_no_map() -> None:
     assert asyncio.run(run()) is None
 
 
-def test_a_server_that_answers_at_once_needs_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+def busy_for(monkeypatch: pytest.MonkeyPatch, busy: Callable[[RequestTime], float]) -> None:
+    """Let requests leave as much time as a test says, and readers start as a job's do."""
+    monkeypatch.setattr(range_listing, "SPARE", 1.1)
+    monkeypatch.setattr(RequestTime, "busy", busy)
+
+
+@pytest.mark.parametrize("busy", [1.0, 0.95])
+def test_a_server_that_answers_at_once_needs_one_reader(busy: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """More readers would only cost requests: each range that is split off ends with a page that is not full."""
-    monkeypatch.setattr(RequestTime, "is_wait", lambda _: False)
+    busy_for(monkeypatch, lambda _: busy)
     run = Run().hop(FakeS3(NUMBERS))
     assert run.in_order == NUMBERS
     assert run.requests <= len(NUMBERS) // 20 + 2
     assert len(run.ranges) == 1
 
 
+@pytest.mark.parametrize(("busy", "most"), [(0.8, 2), (0.4, 3), (0.3, 4)])
+def test_as_many_readers_start_as_keep_the_job_busy(busy: float, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader whose requests leave a job a fifth of its time is worth one more."""
+    seen: list[int] = []
+
+    async def note(_: int, listing: RangeListing) -> None:
+        seen.append(sum(not each.done for each in listing.partition()))
+
+    busy_for(monkeypatch, lambda _: min(1.0, busy * max(seen, default=1)))
+    run = Run().hop(FakeS3(NUMBERS), at_page=note)
+    assert run.in_order == NUMBERS
+    assert max(seen) == most
+
+
 def test_one_late_answer_brings_no_more_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be late by chance; three in a row are not."""
-    answers = iter([False, False, True, True, False, True, True] + [True] * 1000)
-    seen: list[bool] = []
+    answers = iter([1.0, 1.0, 0.1, 0.1, 1.0, 0.1, 0.1] + [0.1] * 1000)
+    seen: list[float] = []
 
-    def is_wait(_: RequestTime) -> bool:
+    def busy(_: RequestTime) -> float:
         seen.append(next(answers))
         return seen[-1]
 
-    monkeypatch.setattr(RequestTime, "is_wait", is_wait)
+    busy_for(monkeypatch, busy)
     ranges: list[int] = []
 
     async def note(_: int, listing: RangeListing) -> None:

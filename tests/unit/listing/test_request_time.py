@@ -9,19 +9,20 @@ from processor.listing.request_time import RequestTime
 
 
 @pytest.mark.parametrize(
-    ("seconds", "worked", "is_wait"),
+    ("seconds", "worked", "busy"),
     [
-        pytest.param(0.003, 0.0028, False, id="an answer at once"),
-        pytest.param(0.004, 0.001, True, id="time for another page"),
-        pytest.param(0.08, 0.08, True, id="a slow server, and a thread that is busy with other pages"),
-        pytest.param(0.006, 0.006, False, id="a thread that never waits"),
+        pytest.param(0.08, 0.004, 0.05, id="a slow server"),
+        pytest.param(0.08, 0.08, 1.0, id="a slow server, and a thread that is busy with other pages"),
+        pytest.param(0.004, 0.001, 0.25, id="an answer at once, and nothing else to do"),
+        pytest.param(0.006, 0.0061, 1.0, id="clocks that disagree"),
+        pytest.param(0.0, 0.0, 1.0, id="clocks that are too coarse"),
+        pytest.param(0.5, 0.0, 2e-6, id="a thread without any work"),
     ],
 )
-def test_a_request_is_a_wait_while_the_thread_is_free(
-    seconds: float, worked: float, *, is_wait: bool, monkeypatch: pytest.MonkeyPatch
+def test_a_request_tells_how_busy_its_thread_was_meanwhile(
+    seconds: float, worked: float, busy: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Otherwise one more reader would cost a request and gain nothing."""
-    monkeypatch.setattr(request_time, "LEAST_IDLE_SECONDS", 0.002)
+    """While it is busy, one more reader costs a request and gains nothing."""
     monkeypatch.setattr(request_time, "monotonic", iter([100.0, 100.0 + seconds]).__next__)
     monkeypatch.setattr(request_time, "thread_time", iter([7.0, 7.0 + worked]).__next__)
-    assert RequestTime().is_wait() is is_wait
+    assert RequestTime().busy() == pytest.approx(busy)
