@@ -22,7 +22,7 @@ from tests.pages import aws_page
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 FOREVER = 1000
 Reply = tuple[int, bytes, dict[str, str]]
@@ -70,6 +70,7 @@ class ScriptedS3:
     is_locked: bool = False  # Object Lock with a default retention
     unknown: tuple[str, ...] = ()  # the code of the refusal, and the headers that it names
     is_unconditional: bool = False  # no conditional writes
+    halfway: Callable[[], object] = bool  # called once half of an answer's body is sent
     arrived: threading.Condition = field(default_factory=threading.Condition)
     _faults: dict[str, list[Fault | None]] = field(default_factory=dict)
 
@@ -182,7 +183,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(sent)
+            self.wfile.write(sent[: len(sent) // 2])
+            self.s3.halfway()
+            self.wfile.write(sent[len(sent) // 2 :])
         self.close_connection = self.close_connection or fault is Fault.TRUNCATED
 
     def _reset(self) -> None:

@@ -17,8 +17,9 @@ from yarl import URL
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
+_BEGINNING = 4096  # bytes of an answer that are told ahead: S3 writes all but the objects of a page in the first 1,000
 _READ_BYTES = 256 << 10  # of an answer in aiohttp's buffer: a page of 1,000 keys comes without a pause
 
 
@@ -80,20 +81,27 @@ class HttpSession(AIOHTTPSession):
     The CA bundle is parsed once a process, when it is needed; parsing takes 20 ms for each client.
     """
 
-    async def get(self: Any, url: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    async def get(
+        self: Any, url: str, headers: Mapping[str, str], begun: Callable[[int, bytes], Awaitable[None]]
+    ) -> tuple[int, bytes]:
         """
         Send a GET as ``send`` does, and wait for the answer, without its conversions of headers.
 
-        :param url: Percent-encoded.
+        :param url:   Percent-encoded.
+        :param begun: Called with the status and the first bytes of the body, before the rest has come.
         :return: Status and body.
-        :raises aiohttp.ClientError: There was no answer.
+        :raises aiohttp.ClientError: There was no answer, or it broke off.
         :raises TimeoutError: There was none in time.
         """
         proxy = self._proxy_config.proxy_url_for(url.partition("?")[0])
         session = await self._get_session(proxy)
         headers = {**headers, "accept-encoding": "identity"}
-        answer = await session.request("GET", url=URL(url, encoded=True), headers=headers, proxy=proxy)
-        return answer.status, await answer.read()
+        async with await session.request("GET", url=URL(url, encoded=True), headers=headers, proxy=proxy) as answer:
+            first = b""
+            while len(first) < _BEGINNING and not answer.content.at_eof():
+                first += await answer.content.readany()
+            await begun(answer.status, first)
+            return answer.status, first + await answer.read()
 
     async def _get_session(self: Any, proxy_url: str | None) -> Any:  # noqa: ANN401 - none of it is in the stubs
         session = await super()._get_session(proxy_url)  # type: ignore[misc]

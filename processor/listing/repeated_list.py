@@ -128,7 +128,8 @@ class RepeatedList:
 
     :param client:  S3 client; ``learn`` is called after each answer that the client itself brought.
     :param slowed:  Called for each passing fault, with the response of botocore's ``needs-retry``.
-    :param on_body: Called with each body before it is parsed, as botocore's ``before-parse`` shows it.
+    :param on_body: Called with each body before it is parsed, as botocore's ``before-parse`` shows it, and with its
+                    beginning before the rest has come.
     """
 
     def __init__(
@@ -177,21 +178,24 @@ class RepeatedList:
             return None
         url, headers = self._pattern.request(asked, credentials)
         try:
-            status, body = await self._get(url, headers)
+            status, body = await self._get(url, headers, self._begun)
         except (ClientError, TimeoutError, OSError):
             status, body = HTTPStatus.SERVICE_UNAVAILABLE, b""
         if status in NOT_NOW:
             self._slowed(None)
             await asyncio.sleep(ExponentialBackoff().delay_amount(RetryContext(attempt_number=1)))
             return None
+        await self._begun(status, body)
         answer = {"status_code": status, "body": body}
-        await self._on_body(answer)
         found = page_of(answer)
         # A redirect, a refusal, or a page that botocore must parse: the next answers would be alike.
         self._over = found is None and (status != HTTPStatus.OK or is_page(answer["body"]))
         if self._over:
             _LATEST.pop(self._client, None)
         return found
+
+    async def _begun(self, status: int, body: bytes) -> None:
+        await self._on_body({"status_code": status, "body": body})
 
     async def _credentials(self) -> Any:  # noqa: ANN401 - botocore's
         found = getattr(self._client._request_signer, "_credentials", None)  # noqa: SLF001 - no public attribute has them

@@ -92,6 +92,27 @@ def test_the_next_page_is_requested_while_this_one_is_signed(s3: ScriptedS3) -> 
     assert counts[-1] == 6
 
 
+def test_the_next_page_is_requested_before_all_of_this_one_has_come(s3: ScriptedS3) -> None:
+    """Over a slow line, a page takes longer to come than S3 takes to begin it."""
+    s3.keys, job = [f"{number:04}.pdf" for number in range(125)], replace(JOB, page_size=25)
+    met = list[bool]()
+
+    def wait_for_the_next() -> None:
+        asked = s3.count("ListObjectsV2")
+        if 2 < asked < 5:  # the first two come by botocore, which reads an answer whole
+            met.append(s3.wait_for("ListObjectsV2", asked + 1))
+
+    s3.halfway = wait_for_the_next
+
+    async def run() -> list[str]:
+        async with open_s3(s3.endpoint, 4) as (client, _):
+            return [key async for page in Lister(client, job, ()).pages(None, None) for key in page.keys]
+
+    assert asyncio.run(run()) == s3.keys
+    assert met == [True, True]
+    assert s3.count("ListObjectsV2") == 5
+
+
 @pytest.mark.parametrize(("queue_max", "asked"), [(1, 1), (10, 1), (19, 1), (20, 2), (25, 2), (40, 4)])
 def test_no_more_is_listed_than_the_queue_may_hold(queue_max: int, asked: int) -> None:
     """A fixed number of pages is requested before one is written; each page written makes room for one."""

@@ -43,8 +43,14 @@ class Listed:
     """
 
     def __init__(
-        self, s3: ScriptedS3, at_page: Any = lambda _client: None, environment: dict[str, str] | None = None
+        self,
+        s3: ScriptedS3,
+        at_page: Any = lambda _client: None,
+        environment: dict[str, str] | None = None,
+        *,
+        ask_ahead: bool = False,
     ) -> None:
+        self._ask_ahead = ask_ahead
         self.keys, self.usual, self.slow = list[str](), 0, 0
         asyncio.run(self._run(s3, at_page, DeploymentSettings.from_environment(environment or {}, {})))
 
@@ -54,7 +60,7 @@ class Listed:
             lister = Lister(client, JOB, ())
             lister.requests.on_slow = self._slowed
             client.meta.events.register(f"before-call.s3.{LIST}", self._called)
-            async for page in lister.pages(None, None, ask_ahead=False):
+            async for page in lister.pages(None, None, ask_ahead=self._ask_ahead):
                 self.keys += page.keys
                 at_page(client)
 
@@ -115,14 +121,15 @@ def test_a_second_listing_of_a_client_repeats_the_first_request_too(s3: Scripted
     assert asyncio.run(run()) == [1, 1, 2, 3]
 
 
+@pytest.mark.parametrize("ask_ahead", [False, True], ids=["one by one", "ahead"])
 @pytest.mark.parametrize("fault", list(Fault), ids=lambda fault: fault.name)
-def test_a_fault_costs_no_key(fault: Fault, s3: ScriptedS3) -> None:
+def test_a_fault_costs_no_key(fault: Fault, *, ask_ahead: bool, s3: ScriptedS3) -> None:
     """After any unusual answer the page is requested once more by botocore."""
     if fault in {Fault.DENIED, Fault.CUSTOMERS_KEY, Fault.NO_BUCKET, Fault.NOT_IMPLEMENTED}:
         s3.inject(LIST, fault, 1, after=3)  # the repeat is refused, botocore's own request is not
     else:
         s3.inject(LIST, fault, 2, after=3)
-    listed = Listed(s3)
+    listed = Listed(s3, ask_ahead=ask_ahead)
     assert listed.keys == KEYS
     assert listed.usual >= 2
 
