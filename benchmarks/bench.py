@@ -28,8 +28,7 @@ class Sizes:
     :param small: The smallest of the three sizes whose memory is compared.
     :param middle: A size that fills each buffer, and of the jobs that are compared with signing alone.
     :param large: The largest.
-    :param waiting: With a latency at each LIST.
-    :param reading: With a latency at each LIST, for listing alone.
+    :param reading: With a latency at each LIST, and of what is compared with one chain.
     :param model: For listing in virtual time.
     :param downloads: Number and bytes of the downloaded objects, and bytes a second of the network, if it has
                       a limit.
@@ -43,7 +42,6 @@ class Sizes:
     small: int = 100_000
     middle: int = 1_000_000
     large: int = 5_000_000
-    waiting: int = 100_000
     reading: int = 300_000
     model: tuple[int, ...] = (300_000, 1_000_000)
     downloads: tuple[tuple[int, int, int], ...] = ((2_000, 10_000, 0), (20, 20_000_000, 0), (20, 20_000_000, GIGABIT))
@@ -61,7 +59,6 @@ QUICK = Sizes(
     small=10_000,
     middle=20_000,
     large=50_000,
-    waiting=10_000,
     reading=20_000,
     model=(20_000,),
     downloads=((20, 10_000, 0), (2, 2_000_000, GIGABIT)),

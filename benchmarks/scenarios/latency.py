@@ -17,7 +17,7 @@ MOST_OVER_BOUND = 1.03
 
 def measure(bench: Bench) -> Findings:
     """Compare a sequential chain with the bound that the latency sets: pages times 80 ms."""
-    objects = bench.sizes.waiting
+    objects = bench.sizes.reading
     work = bench.work(objects, "gzip", concurrency=1)
     samples = [bench.peer("ours", work, latency=LATENCY_SECONDS) for _ in range(bench.sizes.rounds)]
     bound = objects / PAGE * LATENCY_SECONDS

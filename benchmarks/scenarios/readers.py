@@ -118,7 +118,7 @@ def _waiting(bench: Bench, keys: str, least: float, most: float) -> Findings:
 
 def _busy(bench: Bench) -> Findings:
     """Compare without latency: the cost of guesses where nothing waits."""
-    objects, rounds = bench.sizes.fast, bench.sizes.rounds
+    objects, rounds = bench.sizes.reading, bench.sizes.rounds
     jobs = {count: lambda count=count: bench.peer("ours", bench.work(objects, "gzip", count)) for count in (READERS, 1)}
     _, job = pairs(jobs[READERS], {"one": jobs[1]}, rounds)
     lists, one = _Lists(bench, 0.0), replace(bench.work(objects), concurrency=1)
