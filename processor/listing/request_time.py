@@ -8,14 +8,18 @@ _LEAST_SECONDS = 1e-6  # no clock says less
 
 
 class RequestTime:
-    """What one list request has taken since the object was made."""
+    """
+    What one list request has taken since the object was made.
 
-    __slots__ = ("_began", "_worked")
+    ``began`` is that time, of ``monotonic``.
+    """
+
+    __slots__ = ("_worked", "began")
 
     def __init__(self) -> None:
-        self._began, self._worked = monotonic(), thread_time()
+        self.began, self._worked = monotonic(), thread_time()
 
     def busy(self) -> float:
         """Return the share of the request's time in which this thread has worked, above 0 and at most 1."""
-        seconds, worked = monotonic() - self._began, thread_time() - self._worked
+        seconds, worked = monotonic() - self.began, thread_time() - self._worked
         return min(1.0, max(_LEAST_SECONDS, worked) / max(_LEAST_SECONDS, seconds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -432,8 +433,9 @@ def test_a_run_into_a_file_makes_no_map() -> None:
 
 
 def busy_for(monkeypatch: pytest.MonkeyPatch, busy: Callable[[RequestTime], float]) -> None:
-    """Let requests leave as much time as a test says, and readers start as a job's do."""
+    """Let requests leave as much time as a test says, and readers start as a job's do, beside a quick server."""
     monkeypatch.setattr(range_listing, "SPARE", 1.1)
+    monkeypatch.setattr(range_listing, "_SLOW_SECONDS", inf)
     monkeypatch.setattr(RequestTime, "busy", busy)
 
 
@@ -459,6 +461,35 @@ def test_as_many_readers_start_as_keep_the_job_busy(busy: float, most: int, monk
     run = Run().hop(FakeS3(NUMBERS), at_page=note)
     assert run.in_order == NUMBERS
     assert max(seen) == most
+
+
+def test_readers_of_a_slow_server_are_kept_at_work_while_the_job_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the last of them would be left with a long range, and nothing else to wait for."""
+    busy_for(monkeypatch, lambda _: 1.0)
+    monkeypatch.setattr(range_listing, "_SLOW_SECONDS", 0.0)
+    run = Run().hop(FakeS3(NUMBERS))
+    assert run.in_order == NUMBERS
+    assert len(run.ranges) > 1
+
+
+def test_requests_that_were_under_way_together_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One stop of the process makes all of them late."""
+    answers = iter([1.0] + [0.1] * 1000)
+    busy_for(monkeypatch, lambda _: next(answers))
+    monkeypatch.setattr(range_listing, "RequestTime", _OfOneMoment)
+    run = Run().hop(FakeS3(NUMBERS))
+    assert run.in_order == NUMBERS
+    assert len(run.ranges) == 1
+
+
+class _OfOneMoment(RequestTime):
+    """A request that was sent with all others, when the process started to measure."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = 0.0
 
 
 def test_one_late_answer_brings_no_more_readers(monkeypatch: pytest.MonkeyPatch) -> None:
