@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from processor.listing import range_listing
+from processor.listing import request_time
 
 
 def use() -> None:
     """Let each list request of this process count as a wait for its server."""
-    range_listing.SPARE = 0.0
+    request_time.SPARE = 0.0

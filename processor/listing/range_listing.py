@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from math import inf
-from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from processor.errors import RetryableError
@@ -16,7 +13,7 @@ from processor.listing.background import Background
 from processor.listing.ranges.key_map import KeyMapMaker
 from processor.listing.ranges.planner import RangePlanner
 from processor.listing.ranges.trial import ContradictionError
-from processor.listing.request_time import RequestTime
+from processor.listing.request_time import RequestTime, RequestTimes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,9 +27,6 @@ if TYPE_CHECKING:
     from processor.listing.ranges.planner import Request
 
 _MOST_FAILED = 3  # requests in a row: of one range, or that start at guesses
-_LATEST = 3  # requests, each sent after the answer to the one before: one may be late by chance
-_SLOW_SECONDS = 0.02  # of a server's fastest answer: S3's takes longer, one beside the job does not
-SPARE = 1.1  # times its readers a job must have work for: where others use the processor too, it seems to wait
 
 Response: TypeAlias = "asyncio.Task[Listed]"
 
@@ -85,9 +79,7 @@ class RangeListing(Background[RangePage]):
         self._using_map: asyncio.Task[None] | None = None
         self._limit = AimdLimit(job.concurrency)
         self._flying: dict[Response, tuple[Request, RequestTime]] = {}
-        self._useful: deque[float] = deque(maxlen=_LATEST)  # readers that would have kept this thread busy
-        self._judged = 0.0  # when the latest of them was noted
-        self._fastest = inf  # seconds of a request
+        self._times = RequestTimes()
         self._landed: list[Response] = []
         self._failed: dict[int | None, int] = {}  # by range; ``None`` for all that start at guesses
         self._unwritten = 0
@@ -158,10 +150,7 @@ class RangeListing(Background[RangePage]):
             under_way = len(self._flying)
             for task in landed:
                 request, taken = self._flying.pop(task)
-                self._fastest = min(self._fastest, monotonic() - taken.began)
-                if taken.began >= self._judged:  # one stop of this thread makes all requests under way late
-                    self._useful.append(under_way / taken.busy())
-                    self._judged = monotonic()
+                self._times.add(taken, under_way)
                 self._land(request, task)
 
     def _send(self) -> None:
@@ -183,13 +172,10 @@ class RangeListing(Background[RangePage]):
         """
         Return whether the job waits for its list requests; while it has enough to do, a split only costs a request.
 
-        Half as many pages as readers keep the writer busy. Where the server answers at once, so do readers whose
-        requests leave this thread no time. A slow one's readers all stay at work: none has a long range left at last.
+        Half as many pages as readers keep the writer busy.
         """
-        if self._unwritten > max(1, limit // 2) * self._page:
-            return False
-        is_slow = self._fastest >= _SLOW_SECONDS
-        return is_slow or all(SPARE * len(self._flying) < useful for useful in self._useful)
+        is_fed = self._unwritten > max(1, limit // 2) * self._page
+        return not is_fed and self._times.ask_for_more_than(len(self._flying))
 
     def _note(self, task: Response) -> None:
         self._landed.append(task)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
-from processor.listing import KeyMap, Lister, RangeListing, range_listing
+from processor.listing import KeyMap, Lister, RangeListing, range_listing, request_time
 from processor.listing.request_time import RequestTime
 from tests.builders import job_of
 from tests.examples import examples
@@ -434,9 +434,9 @@ def test_a_run_into_a_file_makes_no_map() -> None:
 
 def busy_for(monkeypatch: pytest.MonkeyPatch, busy: Callable[[RequestTime], float]) -> None:
     """Let requests leave as much time as a test says, and readers start as a job's do, beside a quick server."""
-    monkeypatch.setattr(range_listing, "SPARE", 1.1)
-    monkeypatch.setattr(range_listing, "_SLOW_SECONDS", inf)
-    monkeypatch.setattr(RequestTime, "busy", busy)
+    monkeypatch.setattr(request_time, "SPARE", 1.1)
+    monkeypatch.setattr(request_time, "SLOW_SECONDS", inf)
+    monkeypatch.setattr(RequestTime, "busy", lambda sent, _: busy(sent))
 
 
 @pytest.mark.parametrize("busy", [1.0, 0.95])
@@ -466,7 +466,7 @@ def test_as_many_readers_start_as_keep_the_job_busy(busy: float, most: int, monk
 def test_readers_of_a_slow_server_are_kept_at_work_while_the_job_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the last of them would be left with a long range, and nothing else to wait for."""
     busy_for(monkeypatch, lambda _: 1.0)
-    monkeypatch.setattr(range_listing, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(request_time, "SLOW_SECONDS", 0.0)
     run = Run().hop(FakeS3(NUMBERS))
     assert run.in_order == NUMBERS
     assert len(run.ranges) > 1
