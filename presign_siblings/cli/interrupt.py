@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ from presign_siblings.errors import STOPPED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
+
+# When a terminal closes, the kernel and the shell both send SIGHUP; ``timeout`` sends SIGTERM twice, and systemd sends
+# SIGHUP right after it.
+ECHO_SECONDS = 1.0
 
 
 class Ended(KeyboardInterrupt):
@@ -64,20 +69,24 @@ class StopRequest:
     A request to stop: by Ctrl-C, by SIGTERM, or by a terminal that closes (SIGHUP).
 
     :param code: Exit code of the signal.
+    :param came: When it came, on the monotonic clock.
     """
 
     note: Callable[[str], None]
     code: int = 0
+    came: float = 0.0
 
     def __bool__(self) -> bool:
         """Whether a signal has come."""
         return self.code != 0
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        """Note the first signal; end the work at once at the second."""
+        """Note the first signal; end the work at once at the second, unless it comes of the same cause."""
+        if self and number != signal.SIGINT and time.monotonic() < self.came + ECHO_SECONDS:
+            return
         if self:
             raise KeyboardInterrupt
-        self.code = _code(number)
+        self.code, self.came = _code(number), time.monotonic()
         with suppress(OSError, RuntimeError):  # the terminal is gone, or is printing another line
             self.note("stopping at the next page; a second Ctrl-C stops at once, and keeps the last checkpoint")
 

@@ -18,6 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from dev.checkout import REPOSITORY
+from presign_siblings.cli import interrupt
 from presign_siblings.cli.interrupt import StopRequest
 from presign_siblings.cli.main import main
 from presign_siblings.cli.usage import shared
@@ -54,6 +55,37 @@ def test_a_signal_is_a_stop_request_even_without_its_terminal(number: signal.Sig
     finally:
         signal.signal(signal.SIGHUP, before)
     assert request.code == 128 + number
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("SIGHUP", "SIGHUP"), ("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP")]
+)
+def test_a_terminal_that_closes_is_one_stop_request_although_its_shell_sends_the_signal_again(
+    first: str, second: str
+) -> None:
+    """The run stopped at once, and lost all since its last checkpoint; ``timeout`` and systemd did the same."""
+    request = StopRequest(_gone)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with request.handling_signals():
+            os.kill(os.getpid(), signal.Signals[first])
+            os.kill(os.getpid(), signal.Signals[second])
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert request.code == 128 + signal.Signals[first]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_sent_again_later_stops_at_once(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """A second Ctrl-C does so even within the moment in which other signals count as one."""
+    request = StopRequest(_gone)
+    with request.handling_signals(), pytest.raises(KeyboardInterrupt):  # noqa: PT012 - the first raises nothing
+        os.kill(os.getpid(), number)
+        if number != signal.SIGINT:
+            monkeypatch.setattr(request, "came", request.came - interrupt.ECHO_SECONDS)
+        os.kill(os.getpid(), number)
 
 
 class _Interrupted(io.RawIOBase):
