@@ -45,9 +45,19 @@ class KeptClients:
             self._open[arguments], _ = await self._stack.enter_async_context(opened)
             if self._check is not None:
                 self._open[arguments].meta.events.register("after-call", self._check.on_answer)
+        self._compare()
         client = self._open[arguments]
         yield client, await secret_key(client)  # read now, since a session's key is renewed
 
     async def close(self) -> None:
         """Close all clients."""
+        self._compare()
         await self._stack.aclose()
+
+    def _compare(self) -> None:
+        """Compare the clocks by the latest answers: the clock may have gone wrong since the first ones."""
+        if self._check is None:
+            return
+        for client in self._open.values():
+            session = getattr(getattr(client, "_endpoint", None), "http_session", None)  # no public attribute has it
+            self._check.compare(getattr(session, "date", None))

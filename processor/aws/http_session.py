@@ -79,7 +79,11 @@ class HttpSession(AIOHTTPSession):
     aiobotocore's HTTP session, which follows no redirect, as boto3's does not.
 
     The CA bundle is parsed once a process, when it is needed; parsing takes 20 ms for each client.
+
+    ``date`` is the server's, of the latest answer to ``get``.
     """
+
+    date: str | None = None
 
     async def get(
         self: Any, url: str, headers: Mapping[str, str], begun: Callable[[int, bytes], Awaitable[None]]
@@ -97,6 +101,7 @@ class HttpSession(AIOHTTPSession):
         session = await self._get_session(proxy)
         headers = {**headers, "accept-encoding": "identity"}
         async with await session.request("GET", url=URL(url, encoded=True), headers=headers, proxy=proxy) as answer:
+            self.date = answer.headers.get("Date")
             first = b""
             while len(first) < _BEGINNING and not answer.content.at_eof():
                 first += await answer.content.readany()

@@ -15,6 +15,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
@@ -261,6 +262,19 @@ def test_a_wrong_clock_is_reported_once(
     code, _, err = shell.run("run", shell.source(), "--to", "m.jsonl", *PAGES)
     assert (code, err.count("clock")) == (0, int(reported is not None)), err
     assert (reported or "") in err
+
+
+def test_a_clock_that_falls_behind_during_a_run_is_reported(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that slept for 14 minutes of the run wrote links of 15 minutes that were all dead; it exited with 0."""
+    answers = count()
+
+    def date(*_: object) -> str:
+        late = timedelta(minutes=14 if next(answers) > COUNT // 2 else 0)
+        return format_datetime(datetime.now(UTC) + late, usegmt=True)
+
+    monkeypatch.setattr("http.server.BaseHTTPRequestHandler.date_time_string", date)
+    code, _, err = shell.run("run", shell.source(), "--to", "m.jsonl", *PAGES, "--no-probe")
+    assert (code, err.count("this machine's clock is 14 min behind the server's")) == (0, 1), err
 
 
 def test_a_manifest_without_keys_has_an_exit_code_of_its_own(shell: Shell) -> None:
