@@ -243,8 +243,12 @@ def unpack(path, etag, plain, listed):
     by_md5 = plain and MD5.fullmatch(etag)
     if not (digest.hexdigest() == etag if by_md5 else size == listed):
         return False
-    with gzip.open(path) as packed, open(other, "wb") as file:
-        shutil.copyfileobj(packed, file)
+    try:
+        with gzip.open(path) as packed, open(other, "wb") as file:
+            shutil.copyfileobj(packed, file)
+    except OSError:  # half of it is of no use, and keeps a full disk full
+        os.remove(other)
+        raise
     os.replace(other, path)
     return True
 
@@ -342,13 +346,13 @@ def fetch(item, path, seen):
         forget(path)
         raise Failed("the bytes are not those that the ETag names")
     name_it(part, path)
-    os.remove(note)
+    forget(path)  # a kill may have left a file that was being unpacked
     return os.path.getsize(path)
 
 
 def forget(path):
     """Remove a file's partial bytes, and their note."""
-    for left in (path + "%part", path + "%part.etag"):
+    for left in (path + "%part", path + "%part.etag", path + "%part.new"):
         if os.path.exists(left):
             os.remove(left)
 
@@ -463,7 +467,8 @@ def places(items, folder, folding, only=None):
                 stem, ending = os.path.splitext(segments[-1])
                 segments[-1] = "%s%%~%d%s" % (stem, taken[lower], ending)
         if only is None or fnmatch.fnmatchcase(item["key"], only):
-            yield item, os.path.join(root, *segments)
+            # UTF-8 on the disk whatever the locale: one of ISO 8859 or GBK lacks characters of keys.
+            yield item, os.path.join(root, *(os.fsdecode(segment.encode()) for segment in segments))
 
 
 def work(found, jobs, progress):

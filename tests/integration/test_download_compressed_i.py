@@ -126,3 +126,30 @@ def test_verify_reads_what_a_proxy_has_compressed(etag: str) -> None:
     with raw(*[answer(etag)] * 2) as url, Fetcher() as fetcher:
         got = at_once(fetcher.getting(url, listed=len(OBJECT)))
     assert (got.size, got.is_proven is not False) == (len(OBJECT), True)
+
+
+def test_a_disk_that_is_full_while_the_script_unpacks_is_not_kept_full(tmp_path: Path) -> None:
+    """Half of what was unpacked stayed for ever under a name that no later start looked for."""
+    files = tmp_path / "files"
+    with raw(*[answer(MD5)] * 2) as url:
+        script = tmp_path / "download.py"
+        script.write_text("".join(FORMS["script"](iter([Entry("a.pdf", url)]))), encoding="utf-8")
+        start = f"import runpy, sys; sys.argv = [{str(script)!r}, {str(files)!r}]; "
+        run = f"runpy.run_path({str(script)!r}, run_name='__main__')"
+        full = (
+            "import shutil, errno\n"
+            "def fail(_, file):\n"
+            "    file.write(b'%PDF')\n"
+            "    raise OSError(errno.ENOSPC, 'No space left on device')\n"
+            "shutil.copyfileobj = fail\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", full + start + run], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.returncode, "No space left" in done.stderr) == (1, True), done.stderr
+        assert sorted(path.name for path in files.iterdir()) == ["a.pdf%part", "a.pdf%part.etag"]
+
+        (files / "a.pdf%part.new").write_bytes(b"%PDF")  # of a kill
+        assert by_script(Entry("a.pdf", url), tmp_path)[0] == 0
+    assert [path.name for path in files.iterdir()] == ["a.pdf"]
+    assert (files / "a.pdf").read_bytes() == OBJECT

@@ -148,6 +148,19 @@ def test_a_partial_file_is_continued(tmp_path: Path, web: Web) -> None:
     assert sorted(path.name for path in (tmp_path / "files").iterdir()) == ["a.pdf"]
 
 
+def test_names_are_utf_8_in_any_locale(tmp_path: Path, web: Web) -> None:
+    """ISO 8859 and GBK lack characters of keys: these files never came, and others had a name of their own."""
+    entries = [Entry(key, web.serve(f"/{at}", Answer(b"%PDF"))) for at, key in enumerate(["é/日本.pdf", "ü.pdf"])]
+    called = command(tmp_path, entries)
+    called.remove("-I")  # it would ignore how the test demands another encoding
+    environment = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    for said in ("2 fetched", "2 there already"):
+        done = subprocess.run(called, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, said in done.stderr) == (0, True), done.stderr
+    files = tmp_path / "files"
+    assert sorted(each.relative_to(files).as_posix() for each in files.rglob("*.pdf")) == ["é/日本.pdf", "ü.pdf"]
+
+
 def test_a_connection_that_breaks_every_few_megabytes_brings_the_whole_file(tmp_path: Path) -> None:
     """Only tries that begin no further on than the last count as failures; the fourth was the end."""
     body = os.urandom(1 << 20)
@@ -489,7 +502,7 @@ def test_windows_accepts_long_paths_on_a_disk_and_on_a_share(
     folder: str, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of more than 260 characters; on a share such files failed."""
-    monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath))
+    monkeypatch.setattr(download_script, "os", SimpleNamespace(name="nt", path=ntpath, fsdecode=os.fsdecode))
     ((_, path),) = SCRIPT.places([{"name": "a/b.pdf", "key": "a/b.pdf"}], folder, False)
     assert path == root + "a\\b.pdf"
 
