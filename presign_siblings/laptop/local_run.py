@@ -25,6 +25,7 @@ from presign_siblings.laptop.processes import Processes
 from presign_siblings.laptop.progress import Progress
 from presign_siblings.laptop.range_files import RangeFiles
 from presign_siblings.laptop.range_worker import Settings
+from presign_siblings.manifests.open_files import allow
 from processor.chain import Status
 from processor.errors import InvalidEventError, TerminalError
 from processor.job import FIELDS, DeploymentSettings, Job, SiblingPayload
@@ -80,6 +81,7 @@ class LocalRun:
         place = self.place(event, resume=resume, processes=processes)
         if not place.resume:
             self._files.forget()
+        allow(place.job.concurrency)  # processes that share the run inherit the limit
         return replace(place, resume=False)
 
     def place(self, event: Mapping[str, Any], *, resume: bool, processes: int = 1) -> SiblingPayload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from urllib.parse import urlsplit
 
@@ -25,6 +26,7 @@ def has_credential(text: str) -> bool:
 def of_file(error: OSError) -> str:
     """Return what an error of the operating system says, with its file, and without its number."""
     words = error.strerror or type(error).__name__
+    words += "; lower concurrency, or raise ulimit -n" if error.errno == errno.EMFILE else ""
     return words if error.filename is None else f"{error.filename}: {words}"
 
 

@@ -431,6 +431,16 @@ def test_an_error_that_leaves_a_checkpoint_says_how_to_continue(shell: Shell, mo
     assert keys(shell.folder / "manifest.jsonl") == KEYS
 
 
+def test_a_soft_limit_of_open_files_is_raised_to_what_the_concurrency_needs(shell: Shell) -> None:
+    """Each reader has a connection and a piece: with 64 of them a run ended where ``download`` did not."""
+    call = ["run", shell.source(), "--concurrency", "64"]
+    limits = "import atexit, resource as r; few = r.RLIMIT_NOFILE; r.setrlimit(few, (64, r.getrlimit(few)[1])); "
+    shown = "atexit.register(lambda: print(r.getrlimit(few)[0] > 2 * 64)); "
+    process = shell.start(program=f"{limits}{shown}from presign_siblings.cli.main import main; main({call!r})")
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out.splitlines()[-1]) == (0, "True"), err
+
+
 DENIED = """
 from unittest.mock import AsyncMock
 from presign_siblings.cli.main import main

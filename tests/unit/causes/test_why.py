@@ -79,6 +79,7 @@ def refused(code: str, message: str = "", **meta: Any) -> ClientError:
             ("the proxy http://proxy:3128", "refused", "NO_PROXY"),
         ),
         (OSError(28, "No space left on device", "x.jsonl"), ("x.jsonl: No space left on device",)),
+        (OSError(24, "Too many open files", "x"), ("x: Too many open files; lower concurrency, or raise ulimit -n",)),
         (OSError("cannot read from the link"), ("cannot read from the link",)),  # a library's own
         (TimeoutError(), ("no answer came in time",)),
         (ZeroDivisionError(), ("ZeroDivisionError",)),
