@@ -57,9 +57,7 @@ def test_a_signal_is_a_stop_request_even_without_its_terminal(number: signal.Sig
     assert request.code == 128 + number
 
 
-@pytest.mark.parametrize(
-    ("first", "second"), [("SIGHUP", "SIGHUP"), ("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP")]
-)
+@pytest.mark.parametrize(("first", "second"), [("SIGHUP", "SIGHUP"), ("SIGTERM", "SIGTERM"), ("SIGTERM", "SIGHUP")])
 def test_a_terminal_that_closes_is_one_stop_request_although_its_shell_sends_the_signal_again(
     first: str, second: str
 ) -> None:
