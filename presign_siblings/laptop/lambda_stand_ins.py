@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from presign_siblings.laptop.progress import STOPPED, Progress
-from processor.reporting import Telemetry
+from processor.reporting import EXPIRED, EXPIRING, Telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,24 +15,38 @@ if TYPE_CHECKING:
     from processor.job import Counts
 
 
-class ProgressTelemetry(Telemetry):
-    """Reports to a caller what the function would log."""
+# What the function's log names, in words; "" where it says nothing to a person at a terminal.
+_LONGER = "sign with a longer --expiry-seconds, or with credentials that live longer"
+_WORDS = {
+    EXPIRED: f"the first links died at {{expires_at}}, before the last one was written: {_LONGER}",
+    EXPIRING: f"the first links die at {{expires_at}}, before the last one is written: {_LONGER}",
+    "shortfall": "{reason}",
+    "parked": "",  # the answer says it
+    "divided_unseen": "",
+}
 
-    def __init__(self, on_progress: Callable[[Progress], None]) -> None:
+
+class ProgressTelemetry(Telemetry):
+    """
+    Reports to a caller what the function would log.
+
+    :param told: The warnings that earlier hops of the run have reported; each is reported once.
+    """
+
+    def __init__(self, on_progress: Callable[[Progress], None], told: set[str]) -> None:
         super().__init__("", "here", "")
-        self._on_progress = on_progress
+        self._on_progress, self._told = on_progress, told
 
     def event(self, name: str, **fields: object) -> None:
         """Report nothing: the answer says the same."""
 
     def warning(self, name: str, **fields: object) -> None:
-        """Report a warning; the answer says that the run was parked."""
-        if name == "shortfall":  # a sentence of its own
-            self._on_progress(Progress(warning=str(fields["reason"])))
-        elif name != "parked":
-            self._on_progress(
-                Progress(warning=f"{name}: {', '.join(f'{key} {value}' for key, value in fields.items())}")
-            )
+        """Report a warning."""
+        facts = ", ".join(str(value) if at == "reason" else f"{at} {value}" for at, value in fields.items())
+        text = _WORDS[name].format(**fields) if name in _WORDS else f"{name}: {facts}"
+        if text and text not in self._told:
+            self._told.add(text)
+            self._on_progress(Progress(warning=text))
 
     def listing_paused(self, reason: str) -> None:
         """Report a request that has failed for now."""

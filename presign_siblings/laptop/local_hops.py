@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -55,6 +55,7 @@ class LocalHops:
     hop_seconds: float
     distribution: Callable[[Job], Distribution | None]
     fan_out: LocalFanOut | None = None
+    told: set[str] = field(default_factory=set, init=False)  # warnings of its hops
 
     async def run(self, place: SiblingPayload) -> Response:
         """
@@ -78,7 +79,7 @@ class LocalHops:
         return Hop(
             context=TimeSlice(self.hop_seconds, self.stopping),
             deployment=self.deployment,
-            telemetry=ProgressTelemetry(self.on_progress),
+            telemetry=ProgressTelemetry(self.on_progress, self.told),
             siblings=lambda: local,
             clock=lambda: datetime.now(UTC),
             connections=self.connections,

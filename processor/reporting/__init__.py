@@ -4,10 +4,11 @@ from processor.reporting.completion_event import announce
 from processor.reporting.log import level_kept, logger, redact
 from processor.reporting.metrics import METRICS
 from processor.reporting.telemetry import Telemetry
-from processor.reporting.url_expiry import EXPIRED, Expiry, still_needed
+from processor.reporting.url_expiry import EXPIRED, EXPIRING, Expiry, still_needed
 
 __all__ = [
     "EXPIRED",
+    "EXPIRING",
     "METRICS",
     "Expiry",
     "Telemetry",

@@ -64,7 +64,9 @@ class ObjectLines:
             raise from_client_error(error, f"read {self}") from error
         etag = head.get("ETag", "").removeprefix('"').removesuffix('"')
         if self.etag not in {"", etag}:
-            raise SourceRefusedError(f"{self} has changed since the job began: start a new job")
+            raise SourceRefusedError(
+                f"{self} has changed since the job began: bring the former one back, or start a new job"
+            )
         self.etag, self.size = etag, head["ContentLength"]
 
     async def first_line(self) -> bytes:
