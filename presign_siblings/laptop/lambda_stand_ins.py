@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from processor.job import Counts
 
 
-# What the function's log names, in words; "" where it says nothing to a person at a terminal.
+# What the function's log names, in words; "" where it says nothing to a user at a terminal.
 _LONGER = "sign with a longer --expiry-seconds, or with credentials that live longer"
 _WORDS = {
     EXPIRED: f"the first links died at {{expires_at}}, before the last one was written: {_LONGER}",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from processor.errors import RetryableError, SourceRefusedError
 from processor.listing import KeyMap, Lister, RangeListing, range_listing, request_time
-from processor.listing.request_time import RequestTime
+from processor.listing.request_time import RequestTime, RequestTimes
 from tests.builders import job_of
 from tests.examples import examples
 from tests.fakes import FakeS3, refuse
@@ -454,11 +454,16 @@ def test_as_many_readers_start_as_keep_the_job_busy(busy: float, most: int, monk
     """A reader whose requests leave a job a fifth of its time is worth one more."""
     seen: list[int] = []
 
-    async def note(_: int, listing: RangeListing) -> None:
-        seen.append(sum(not each.done for each in listing.partition()))
+    class Shared(RequestTimes):
+        """Each request under way takes its share of the thread's time."""
 
-    busy_for(monkeypatch, lambda _: min(1.0, busy * max(seen, default=1)))
-    run = Run().hop(FakeS3(NUMBERS), at_page=note)
+        def add(self, answered: RequestTime, under_way: int) -> None:
+            seen.append(under_way)
+            busy_for(monkeypatch, lambda _: min(1.0, busy * under_way))
+            super().add(answered, under_way)
+
+    monkeypatch.setattr(range_listing, "RequestTimes", Shared)
+    run = Run().hop(FakeS3(NUMBERS))
     assert run.in_order == NUMBERS
     assert max(seen) == most
 
