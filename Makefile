@@ -5,7 +5,8 @@ BIN := .venv/bin
 # The environments hold all that is needed: no other package of the caller's may stand before theirs. Bytecode is kept:
 # without it, each of the many processes that tests start compiles its modules again.
 unexport PYTHONHOME PYTHONPATH PYTHONSAFEPATH PYTHONDONTWRITEBYTECODE
-SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/integration/test_chain_i.py \
+# Those that know sosw, and those of the listing: they depend on the order in which asyncio runs tasks.
+SOSW3_TESTS := tests/unit/test_app.py tests/unit/siblings tests/unit/listing tests/integration/test_chain_i.py \
 	tests/integration/test_sosw_siblings_i.py
 
 # An environment is made from locks; its stamp is keyed to their content and to the interpreter.
@@ -48,8 +49,9 @@ $(TOOLS):
 $(LEAST):
 	$(call make_venv,least,.venv-least,the least versions that setup.py allows)
 
-# sosw 3 needs Python 3.12: its environment is made where the machine has one.
-SOSW3_PYTHON ?= $(firstword $(shell for python in python3.12 python3.13 $(HOME)/.pyenv/versions/3.1[23].*/bin/python; do \
+# sosw 3 needs Python 3.12: its environment is made where the machine has one. The stack deploys on 3.13.
+SOSW3_PYTHON ?= $(firstword $(shell \
+	for python in python3.13 python3.12 $(HOME)/.pyenv/versions/3.13.*/bin/python $(HOME)/.pyenv/versions/3.12.*/bin/python; do \
 	$$python -c 'import sys; sys.exit(not (3, 12) <= sys.version_info < (3, 14))' && echo $$python; done 2>/dev/null))
 SOSW3 := $(if $(SOSW3_PYTHON),.venv-sosw3/.installed-$(call key,sosw3))
 
@@ -106,7 +108,7 @@ endif
 
 # What differs between sosw 0.7 and 3: the base class, its handler, the siblings, and who closes a task.
 .PHONY: sosw3
-sosw3: $(SOSW3)  ## the tests that involve sosw, again on sosw 3
+sosw3: $(SOSW3)  ## the tests that involve sosw, again on sosw 3 and a newer Python
 	@$(if $(SOSW3_PYTHON),.venv-sosw3/bin/python $(PYTEST) $(SOSW3_TESTS),echo "no Python 3.12 here: sosw 3 is not tested")
 
 .PHONY: least
